@@ -1,0 +1,300 @@
+//! The price book: every price and every policy, dated.
+//!
+//! A book is a list of editions. The edition in force in an hour is the last whose `effective_from` is
+//! not after it. Values here are validated: what can be built can be rated. [`PriceBook::parse`] is the
+//! only way in and reports every problem of every file at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::digest::Digest;
+use crate::money::{Currency, UnitPrice};
+use crate::names::{CostCenter, Service, StorageClass, TenantName, TrafficClass};
+use crate::time::{BillingZone, Hour};
+
+mod pattern;
+mod read;
+mod seen;
+
+pub use pattern::Pattern;
+pub use read::Source;
+pub use seen::Seen;
+
+/// All editions, earliest first; never empty, one currency.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PriceBook {
+    /// The currency of every amount in the ledger.
+    pub currency: Currency,
+    /// The zone months are spread in and local dates are read in.
+    pub zone: BillingZone,
+    /// Earliest first, no two from the same hour.
+    pub editions: Vec<Edition>,
+    /// Of everything in it that can move an amount; formatting and comments do not count.
+    pub digest: Digest,
+}
+
+impl PriceBook {
+    /// The edition in force in an hour; none before the first.
+    pub fn at(&self, hour: Hour) -> Option<&Edition> {
+        self.editions.iter().rev().find(|edition| edition.effective_from <= hour)
+    }
+}
+
+/// Prices and policies from one date on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edition {
+    /// The label finance gave it, for example `2026-10.1`.
+    pub version: String,
+    /// From this hour on.
+    pub effective_from: Hour,
+    /// Bears what is kept and the rounding line; without one `__unassigned__` does.
+    pub platform_cost_center: Option<CostCenter>,
+    /// Node pools, most specific first: the first that matches a price class prices it.
+    pub pools: Vec<PoolPrice>,
+    /// An amount per month for the pools of a cluster that have no price of their own.
+    pub clusters: Vec<ClusterPrice>,
+    /// Storage, most specific first.
+    pub storage: Vec<MeteredPrice<StorageClass>>,
+    /// Network, most specific first.
+    pub network: Vec<MeteredPrice<TrafficClass>>,
+    /// A load balancer, if it has a price.
+    pub load_balancer: Option<MeteredRate>,
+    /// Monthly fee of each service.
+    pub services: BTreeMap<Service, MonthlyAmount>,
+    /// Shared costs, in the order of the book.
+    pub shared_costs: Vec<SharedCost>,
+    /// How idle capacity of shared pools in the cost model is distributed.
+    pub idle: Policy,
+    /// Terms of cost centres.
+    pub cost_centers: BTreeMap<CostCenter, Terms>,
+}
+
+/// The price of a node pool, or of some price classes of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PoolPrice {
+    /// Pools it prices.
+    pub pool: Pattern,
+    /// Instance types it prices.
+    pub instance_type: Pattern,
+    /// Capacity types it prices.
+    pub capacity_type: Pattern,
+    /// Clusters it holds in.
+    pub cluster: Pattern,
+    /// What the nodes cost. Needed by the cost model and by dedicated pools.
+    pub nodes: Option<NodeCost>,
+    /// How the pool is charged while it is shared.
+    pub model: Model,
+    /// What is billable.
+    pub basis: Basis,
+}
+
+/// What nodes cost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NodeCost {
+    /// Per node and hour.
+    PerNodeHour(UnitPrice),
+    /// Per month for all nodes that the entry prices, split over price classes by weight x capacity.
+    PerMonth(MonthlyAmount),
+}
+
+/// An amount per month, or per year as twelve months in minor units by largest remainder, January first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MonthlyAmount {
+    /// The same each month, in 1e-9 of the currency.
+    Month {
+        /// 1e-9 of the currency.
+        nanos: i128,
+    },
+    /// Per year, in minor units.
+    Year {
+        /// Minor units.
+        minor: i128,
+    },
+}
+
+/// How a shared pool is charged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Model {
+    /// Full recovery: the node cost is split over resources by weight x capacity, then over billable
+    /// usage; the rest is idle.
+    Cost {
+        /// Relative worth of one core, one GiB, one GPU. Not all zero.
+        weights: Weights,
+    },
+    /// Billable usage x unit price, whatever the nodes cost.
+    Rate {
+        /// Per core-hour.
+        cpu: Option<UnitPrice>,
+        /// Per GiB-hour.
+        memory: Option<UnitPrice>,
+        /// Per GPU-hour, by resource name.
+        gpu: BTreeMap<String, UnitPrice>,
+    },
+}
+
+/// Relative worth of resources, in 1e-9.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Weights {
+    /// One core.
+    pub cpu: u64,
+    /// One GiB.
+    pub memory: u64,
+    /// One GPU, by resource name.
+    pub gpu: BTreeMap<String, u64>,
+}
+
+/// What is billable of CPU and memory. GPUs are billed by request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Basis {
+    /// What was requested.
+    Request,
+    /// What was used.
+    Usage,
+    /// The larger of the two per container and hour.
+    Max,
+    /// The namespace's quota; `Max` where it has none.
+    Quota,
+}
+
+/// The monthly amount of all pools of a cluster without a price of their own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClusterPrice {
+    /// Clusters it holds in.
+    pub cluster: Pattern,
+    /// The amount.
+    pub amount: MonthlyAmount,
+    /// How it is charged while a pool is shared; always [`Model::Cost`].
+    pub weights: Weights,
+    /// What is billable.
+    pub basis: Basis,
+}
+
+/// The price of what is metered by class.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MeteredPrice<Class> {
+    /// Classes it prices.
+    pub class: Pattern,
+    /// The price.
+    pub rate: MeteredRate,
+    /// Ties the pattern to what it selects.
+    pub of: std::marker::PhantomData<Class>,
+}
+
+/// Per unit, or per unit-month: then divided by the period's real hours, half-even to 12 decimals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MeteredRate {
+    /// Per unit of the quantity.
+    PerUnit(UnitPrice),
+    /// Per unit-month of a quantity that is measured in unit-hours.
+    PerUnitMonth(UnitPrice),
+}
+
+/// A cost that belongs to everyone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SharedCost {
+    /// Its name on statements.
+    pub name: String,
+    /// What it is.
+    pub what: SharedWhat,
+    /// Who bears it.
+    pub policy: Policy,
+}
+
+/// What is shared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SharedWhat {
+    /// All direct cost of namespaces, by name or by labels (all must match).
+    Namespaces {
+        /// By name.
+        names: Vec<Pattern>,
+        /// By label; empty selects none.
+        labels: BTreeMap<String, String>,
+    },
+    /// A fixed amount.
+    Fixed(MonthlyAmount),
+}
+
+/// Who bears a shared cost or idle capacity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Policy {
+    /// Every tenant that exists in the hour, alike.
+    Even,
+    /// In proportion to a base.
+    Proportional(Base),
+    /// The named tenants among those that exist, by weight (1e-9).
+    Weighted(BTreeMap<TenantName, u64>),
+    /// The platform cost centre of the edition, or the one named here.
+    Keep(Option<CostCenter>),
+}
+
+/// What a proportional share is in proportion to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Base {
+    /// Direct cost.
+    DirectCost,
+    /// Billable CPU.
+    Cpu,
+    /// Billable memory.
+    Memory,
+}
+
+/// What is agreed with one cost centre.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Terms {
+    /// Unit prices that replace the list's, for rate pools, storage, network and load balancers.
+    pub overrides: Vec<Override>,
+    /// In 1e-9: a discount of 10 % is -100 000 000, a markup of 5 % is 50 000 000.
+    pub percentage: i64,
+    /// The kinds the percentage acts on; all direct-cost kinds where empty.
+    pub percentage_kinds: BTreeSet<crate::charge::Kind>,
+}
+
+/// A unit price for one cost centre.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Override {
+    /// The kind of line.
+    pub kind: crate::charge::Kind,
+    /// Pools, for compute kinds.
+    pub pool: Pattern,
+    /// Resource, storage class or traffic class.
+    pub item: Pattern,
+    /// The price in place of the list's.
+    pub rate: MeteredRate,
+}
+
+/// Something wrong in a book or a configuration: what, where, and how to mend it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Problem {
+    /// The file.
+    pub file: String,
+    /// The line, from 1; none where the whole file or a relation between files is meant.
+    pub line: Option<usize>,
+    /// The column, from 1.
+    pub column: Option<usize>,
+    /// The place in the document, for example `pools[2].node_hour`.
+    pub path: String,
+    /// What is wrong, with the offending value.
+    pub message: String,
+    /// How to mend it.
+    pub mend: String,
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.file)?;
+        if let Some(line) = self.line {
+            write!(f, ":{line}")?;
+            if let Some(column) = self.column {
+                write!(f, ":{column}")?;
+            }
+        }
+        f.write_str(": ")?;
+        if !self.path.is_empty() {
+            write!(f, "{}: ", self.path)?;
+        }
+        f.write_str(&self.message)?;
+        if !self.mend.is_empty() {
+            write!(f, " ({})", self.mend)?;
+        }
+        Ok(())
+    }
+}
