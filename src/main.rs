@@ -1,2 +1,5 @@
-//! stub
-fn main() {}
+//! Parse, run, exit code; nothing else.
+
+fn main() -> std::process::ExitCode {
+    defray::cli::main()
+}

@@ -1,1 +1,11 @@
-//! stub
+//! The one integration binary: one file per feature, one harness.
+
+mod cli;
+mod demo;
+mod harness;
+mod http;
+mod kubernetes;
+mod policy;
+mod prometheus;
+mod push;
+mod story;

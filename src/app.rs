@@ -1,0 +1,1 @@
+//! The composition root: build (validate, bind, connect, migrate), run, stop.

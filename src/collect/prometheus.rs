@@ -1,0 +1,1 @@
+//! Queries over one hour become a usage hour.

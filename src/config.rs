@@ -1,0 +1,1 @@
+//! Configuration: typed, unknown keys refused, all errors at once.

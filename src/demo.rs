@@ -1,0 +1,1 @@
+//! A deterministic platform with three months of usage, through the real pipeline.

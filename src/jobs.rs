@@ -1,0 +1,1 @@
+//! Idempotent, input-less jobs: on a tick and on demand.

@@ -1,0 +1,1 @@
+//! Every metric declared once, its doc comment is its help text; logging.

@@ -1,0 +1,1 @@
+//! Starts the real servers on free loopback ports and takes them down again.

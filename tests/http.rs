@@ -1,0 +1,1 @@
+//! The HTTP surface over a real socket.

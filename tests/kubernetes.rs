@@ -1,0 +1,1 @@
+//! Ownership from a real API server.

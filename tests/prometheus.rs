@@ -1,0 +1,1 @@
+//! Usage from a real Prometheus and a real VictoriaMetrics.

@@ -1,0 +1,1 @@
+//! Deliveries to a receiver over HTTP.

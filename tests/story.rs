@@ -1,0 +1,1 @@
+//! From a real cluster to a statement, cent for cent.
