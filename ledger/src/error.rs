@@ -1,0 +1,187 @@
+//! What can go wrong, each with the way to mend it.
+
+use std::path::PathBuf;
+
+use chrono::{DateTime, Utc};
+use defray_pricing::Overflow;
+use defray_pricing::names::ClusterName;
+use defray_pricing::time::{Hour, Period};
+
+/// Why a ledger cannot be opened. Every message ends with the way to mend it.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Nothing is there.
+    #[error(
+        "the ledger directory {0} does not exist; create it, owned by the user defray runs as, or mount the volume"
+    )]
+    DirectoryMissing(PathBuf),
+    /// Something else is there.
+    #[error("{0} is not a directory; name the directory the ledger lives in, not a file")]
+    NotADirectory(PathBuf),
+    /// Permissions forbid it.
+    #[error(
+        "the ledger directory {path} cannot be written: {reason}; make it writable for the user defray runs as"
+    )]
+    NotWritable {
+        /// The directory.
+        path: PathBuf,
+        /// What the system said.
+        reason: String,
+    },
+    /// The file system is mounted read-only.
+    #[error(
+        "the file system of {0} is read-only; mount it read-write (a file system that became read-only by itself has usually had an IO error: check the disk)"
+    )]
+    ReadOnlyFileSystem(PathBuf),
+    /// The disk is full.
+    #[error(
+        "no space is left for the ledger at {0}; free space or enlarge the volume; nothing recorded is lost"
+    )]
+    DiskFull(String),
+    /// Another process has it.
+    #[error(
+        "another process holds the ledger in {path} ({holder}); stop it first: one daemon writes a directory"
+    )]
+    Locked {
+        /// The directory.
+        path: PathBuf,
+        /// What the other process wrote about itself.
+        holder: String,
+    },
+    /// A later release wrote it.
+    #[error(
+        "the ledger at {location} was written by a newer release (schema {found}, this release reads up to {known}); run that release or restore the backup taken before the upgrade"
+    )]
+    NewerSchema {
+        /// Where.
+        location: String,
+        /// What a reader must know at least.
+        found: i64,
+        /// What this binary knows.
+        known: i64,
+    },
+    /// Some other database.
+    #[error(
+        "what is at {location} is not a ledger of defray ({reason}); name an empty directory or database, or the right one"
+    )]
+    NotALedger {
+        /// Where.
+        location: String,
+        /// What was found.
+        reason: String,
+    },
+    /// It is damaged.
+    #[error(
+        "the ledger at {location} is damaged: {reason}; do not write to it: restore the last backup, and hours that the metrics store still holds are measured again"
+    )]
+    Corrupt {
+        /// Where.
+        location: String,
+        /// What does not hold.
+        reason: String,
+    },
+    /// The server does not answer.
+    #[error(
+        "the database at {location} cannot be reached: {reason}; check address, credentials and that it runs"
+    )]
+    Unreachable {
+        /// Where, without credentials.
+        location: String,
+        /// What was said.
+        reason: String,
+    },
+    /// Anything else the database said.
+    #[error("the ledger at {location} cannot be opened: {reason}")]
+    Other {
+        /// Where.
+        location: String,
+        /// What was said.
+        reason: String,
+    },
+}
+
+/// Why something could not be read or remembered.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// Not built yet.
+    #[error("not built yet: {0}")]
+    NotYet(&'static str),
+    /// Another writer has taken over.
+    #[error(
+        "another writer has taken over the ledger (this one holds epoch {held}); this one must stop writing"
+    )]
+    Fenced {
+        /// The epoch of the guard.
+        held: i64,
+    },
+    /// A tenant asked for something that belongs to everyone.
+    #[error("{0} is not kept per tenant and needs the scope of everything")]
+    OutOfScope(&'static str),
+    /// A statement of this transaction failed, so that it must not commit.
+    #[error("an earlier statement of this transaction failed; nothing of it was kept")]
+    Poisoned,
+    /// The disk is full.
+    #[error("no space is left for the ledger; free space or enlarge the volume; nothing recorded is lost")]
+    DiskFull,
+    /// The file system refuses writes.
+    #[error("the ledger's file system has become read-only; check the disk and mount it read-write")]
+    ReadOnly,
+    /// Something stored does not match its digest, or cannot be read as what it is.
+    #[error(
+        "the ledger is damaged: {0}; restore the last backup; hours that the metrics store still holds are measured again"
+    )]
+    Corrupt(String),
+    /// Ownership is observed in the order of time.
+    #[error(
+        "{cluster} was observed at {last} and now at {at}: the clock went back; check time synchronisation; nothing was changed"
+    )]
+    ClockWentBack {
+        /// The cluster.
+        cluster: ClusterName,
+        /// The new observation.
+        at: DateTime<Utc>,
+        /// The one before.
+        last: DateTime<Utc>,
+    },
+    /// Assumed ownership reaches into observed time, or names another cluster.
+    #[error("assumed ownership of {cluster} is refused: {reason}")]
+    BadAssumption {
+        /// The cluster.
+        cluster: ClusterName,
+        /// Why.
+        reason: String,
+    },
+    /// One batch holds one hour twice with different content.
+    #[error("{cluster} {hour} was handed in twice with different content")]
+    HourTwice {
+        /// The cluster.
+        cluster: ClusterName,
+        /// The hour.
+        hour: Hour,
+    },
+    /// A closed month is never replaced.
+    #[error("the billing period {0} is closed; it changes only by a restatement")]
+    Closed(Period),
+    /// One idempotency key, two bodies.
+    #[error("the delivery {report_id} revision {revision} to {sink} is already remembered with another body")]
+    KeyReused {
+        /// The destination.
+        sink: String,
+        /// The report.
+        report_id: String,
+        /// Its revision.
+        revision: u32,
+    },
+    /// Nothing is kept under this name.
+    #[error("the ledger holds no {0}")]
+    Unknown(String),
+    /// An amount or a date does not fit.
+    #[error(transparent)]
+    Overflow(#[from] Overflow),
+    /// Something could not be brought into the form it is stored in.
+    #[error("cannot be stored: {0}")]
+    Encode(String),
+    /// The database said no.
+    #[error("the ledger's database refused: {0}")]
+    Database(String),
+}
