@@ -15,6 +15,7 @@ mod pattern;
 mod read;
 mod seen;
 
+pub use crate::problem::Problem;
 pub use pattern::Pattern;
 pub use read::Source;
 pub use seen::Seen;
@@ -259,42 +260,4 @@ pub struct Override {
     pub item: Pattern,
     /// The price in place of the list's.
     pub rate: MeteredRate,
-}
-
-/// Something wrong in a book or a configuration: what, where, and how to mend it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Problem {
-    /// The file.
-    pub file: String,
-    /// The line, from 1; none where the whole file or a relation between files is meant.
-    pub line: Option<usize>,
-    /// The column, from 1.
-    pub column: Option<usize>,
-    /// The place in the document, for example `pools[2].node_hour`.
-    pub path: String,
-    /// What is wrong, with the offending value.
-    pub message: String,
-    /// How to mend it.
-    pub mend: String,
-}
-
-impl std::fmt::Display for Problem {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.file)?;
-        if let Some(line) = self.line {
-            write!(f, ":{line}")?;
-            if let Some(column) = self.column {
-                write!(f, ":{column}")?;
-            }
-        }
-        f.write_str(": ")?;
-        if !self.path.is_empty() {
-            write!(f, "{}: ", self.path)?;
-        }
-        f.write_str(&self.message)?;
-        if !self.mend.is_empty() {
-            write!(f, " ({})", self.mend)?;
-        }
-        Ok(())
-    }
 }

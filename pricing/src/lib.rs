@@ -14,6 +14,7 @@ pub mod digest;
 pub mod money;
 pub mod names;
 pub mod ownership;
+pub mod problem;
 pub mod quantity;
 pub mod rating;
 pub mod statement;
