@@ -1,6 +1,246 @@
 //! One file that shows every command.
+//!
+//! What a person can type is declared here; what a command does is in `cli/`. Results go to the standard
+//! output, everything else to the standard error stream.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use defray_pricing::time::Period;
+
+use crate::telemetry::LogFormat;
+
+mod exit;
+mod output;
+mod run;
+
+pub use exit::Failure;
+
+/// Cost attribution and FinOps reporting for shared, multi-tenant Kubernetes.
+#[derive(Debug, Parser)]
+#[command(
+    name = "defray",
+    version,
+    about,
+    long_about = "Cost attribution and FinOps reporting for shared, multi-tenant Kubernetes.\n\n\
+        defray measures every hour of your clusters through Prometheus, keeps a timeline of who owned which \
+        namespace and node pool, applies your price book, and makes one statement per tenant and month that \
+        adds up to what the platform cost, to the last cent.",
+    after_long_help = EXAMPLES,
+    arg_required_else_help = true
+)]
+pub struct Cli {
+    #[command(flatten)]
+    logging: Logging,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  defray demo                                       see everything without a cluster
+  defray print-config > defray.yaml                 a configuration to start from, every key explained
+  defray check --config defray.yaml                 what is missing, and how to mend it
+  defray serve --config defray.yaml                 the daemon
+  defray report --config defray.yaml --period 2026-10 --format csv -o october.csv
+
+Exit codes:
+  0  done
+  1  the work failed: a connection, a missing permission or metric, data that is not there
+  2  the command line, the configuration or the price book is wrong; nothing was started";
+
+/// How the program speaks of what it does.
+#[derive(Debug, Args)]
+struct Logging {
+    /// How log lines look
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
+    log_format: LogFormat,
+    /// What is logged: a level, or levels by module, such as `warn,defray=debug` [default: the variable
+    /// `DEFRAY_LOG`, else `info`]
+    #[arg(long, global = true, value_name = "FILTER")]
+    log: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the daemon: measure, rate, serve and push
+    #[command(after_long_help = "\
+Runs until SIGTERM or SIGINT, then finishes what it is doing within half a minute; a second signal ends it
+at once. It may be killed at any moment: the next start continues where it stopped and catches up on every
+hour that Prometheus still holds.
+
+The daemon starts even while Prometheus or the Kubernetes API cannot be reached. It is then not ready
+(`/readyz`), says why, and tries again.
+
+Example:
+  defray serve --config /etc/defray/defray.yaml")]
+    Serve(ConfigFile),
+    /// Check the configuration, the price book and every connection
+    #[command(after_long_help = "\
+Reads the configuration and the price book and reports every problem at once, each with its file, line and
+the way to mend it. Then asks each Prometheus and each Kubernetes API for what the daemon will need, and
+names every metric, label and permission that is missing. Changes nothing.
+
+Examples:
+  defray check --config defray.yaml
+  defray check --config defray.yaml --offline       only what can be seen in the files")]
+    Check(Check),
+    /// Write the report of a billing period
+    #[command(after_long_help = "\
+Reads what the ledger holds. It may run beside the daemon.
+
+Examples:
+  defray report --config defray.yaml --period 2026-10
+  defray report --data /var/lib/defray --period 2026-10 --format csv -o october.csv
+  defray report --config defray.yaml --period 2026-10 --tenant devteam-a --format json")]
+    Report(Report),
+    /// Push the cost report of a billing period to the configured destinations, now
+    #[command(after_long_help = "\
+What the daemon does by its schedule, by hand. A receiver that already has this very report gets it again
+under the same idempotency key, so pushing twice books nothing twice.
+
+Examples:
+  defray push --config defray.yaml                  the current billing period
+  defray push --config defray.yaml --period 2026-10")]
+    Push(Push),
+    /// Print the configuration in force, every key explained, secrets left out
+    #[command(after_long_help = "\
+Without --config it prints the defaults, which is a configuration to start from.
+
+Examples:
+  defray print-config > defray.yaml
+  defray print-config --config defray.yaml")]
+    PrintConfig(PrintConfig),
+    /// Show everything on a made-up platform: nothing else needs to be installed
+    #[command(after_long_help = "\
+A deterministic platform of fifteen tenants with three months of usage runs through the real pipeline, from
+the usage hour on, and is served on this machine. Every number is made up and labelled so.
+
+Examples:
+  defray demo
+  defray demo --listen 127.0.0.1:9090 --data ./demo")]
+    Demo(Demo),
+}
+
+#[derive(Debug, Args)]
+struct ConfigFile {
+    /// The configuration
+    #[arg(long, short, value_name = "FILE")]
+    config: PathBuf,
+}
+
+#[derive(Debug, Args)]
+struct Check {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// Look at the files only, connect to nothing
+    #[arg(long)]
+    offline: bool,
+}
+
+#[derive(Debug, Args)]
+struct Report {
+    #[command(flatten)]
+    from: ReportSource,
+    /// The billing period, such as 2026-10
+    #[arg(long, value_name = "YYYY-MM")]
+    period: Period,
+    /// How the report is written
+    #[arg(long, value_enum, default_value_t)]
+    format: ReportFormat,
+    /// Only this tenant
+    #[arg(long, value_name = "NAME")]
+    tenant: Option<String>,
+    /// Where to write it [default: the standard output]
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct ReportSource {
+    /// The configuration that names the ledger
+    #[arg(long, short, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The ledger itself: a data directory, or a `sqlite:` or `postgres:` address
+    #[arg(long, value_name = "LOCATION")]
+    data: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum ReportFormat {
+    /// One row per cost centre and tenant, for people
+    #[default]
+    Summary,
+    /// Every statement line, for spreadsheets
+    Csv,
+    /// Every statement line, for programs
+    Json,
+}
+
+#[derive(Debug, Args)]
+struct Push {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// The billing period, such as 2026-10 [default: the current one]
+    #[arg(long, value_name = "YYYY-MM")]
+    period: Option<Period>,
+}
+
+#[derive(Debug, Args)]
+struct PrintConfig {
+    /// The configuration [default: none, only the defaults]
+    #[arg(long, short, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct Demo {
+    /// Where to serve
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+    listen: std::net::SocketAddr,
+    /// Where to keep the demo's ledger [default: a temporary directory, removed at the end]
+    #[arg(long, value_name = "DIRECTORY")]
+    data: Option<PathBuf>,
+}
 
 /// Parses the command line, runs the command, maps its end to an exit code.
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+pub fn main() -> ExitCode {
+    match Cli::try_parse() {
+        Ok(cli) => exit::code_of(run::run(cli)),
+        Err(refused) => exit::of_usage(&refused),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_an_example() {
+        for command in Cli::command().get_subcommands_mut() {
+            let name = command.get_name().to_owned();
+            let help = command.render_long_help().to_string();
+            assert!(help.contains(&format!("\n  defray {name}")), "{help}");
+        }
+    }
+
+    #[test]
+    fn a_report_needs_exactly_one_source() {
+        let parse = |args: &[&str]| {
+            let base = ["defray", "report", "--period", "2026-10"];
+            Cli::try_parse_from(base.iter().chain(args)).map(|_| ()).map_err(|error| error.kind())
+        };
+        assert_eq!(parse(&["--data", "d"]), Ok(()));
+        assert_eq!(parse(&[]), Err(clap::error::ErrorKind::MissingRequiredArgument));
+        assert_eq!(parse(&["--data", "d", "--config", "c"]), Err(clap::error::ErrorKind::ArgumentConflict));
+    }
 }

@@ -1,1 +1,232 @@
 //! Every metric declared once, its doc comment is its help text; logging.
+//!
+//! Labels are names that the configuration or a cluster bounds: never error texts, never namespaces.
+
+use std::io::IsTerminal;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::Registry;
+use tracing_subscriber::EnvFilter;
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum LogFormat {
+    /// Text on a terminal, JSON otherwise.
+    #[default]
+    Auto,
+    /// For people.
+    Text,
+    /// One object a line, for machines.
+    Json,
+}
+
+/// What is logged where nothing else is said.
+pub const DEFAULT_LOG_FILTER: &str = "info";
+
+/// The filter is no filter.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// It cannot be read.
+    #[error("`{filter}` is not a log filter such as `info` or `warn,defray=debug`: {reason}")]
+    Filter {
+        /// What was given.
+        filter: String,
+        /// Why it cannot be read.
+        reason: String,
+    },
+    /// Logging was set up twice.
+    #[error("logging is already set up: {0}")]
+    Twice(String),
+}
+
+/// Starts logging to the standard error stream. Called once, before anything is logged.
+pub fn log_to_stderr(format: LogFormat, filter: &str) -> Result<(), LogError> {
+    let filter = EnvFilter::try_new(filter)
+        .map_err(|error| LogError::Filter { filter: filter.to_owned(), reason: error.to_string() })?;
+    let terminal = std::io::stderr().is_terminal();
+    let json = match format {
+        LogFormat::Auto => !terminal,
+        LogFormat::Text => false,
+        LogFormat::Json => true,
+    };
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let started = if json {
+        lines.json().flatten_event(true).with_current_span(true).try_init()
+    } else {
+        lines.with_ansi(terminal).with_target(false).try_init()
+    };
+    started.map_err(|error| LogError::Twice(error.to_string()))
+}
+
+/// Which cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ClusterLabel {
+    /// Its name in the configuration.
+    pub cluster: String,
+}
+
+/// Which job.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct JobLabel {
+    /// Its name.
+    pub job: &'static str,
+}
+
+/// Which job, and how it ended.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct JobOutcome {
+    /// The job's name.
+    pub job: &'static str,
+    /// `success` or `failure`.
+    pub outcome: &'static str,
+}
+
+/// What recording an hour did.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct HourOutcome {
+    /// The cluster.
+    pub cluster: String,
+    /// `new`, `revised` or `unchanged`.
+    pub outcome: &'static str,
+}
+
+/// Deliveries to one destination in one state.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct DeliveryLabel {
+    /// The destination.
+    pub sink: String,
+    /// `pending`, `delivered` or `dead`.
+    pub state: &'static str,
+}
+
+type PerCluster = Family<ClusterLabel, Gauge>;
+
+macro_rules! metrics {
+    (
+        $(#[$outer:meta])*
+        pub struct $name:ident {
+            $( $(#[doc = $help:literal])+ pub $field:ident: $kind:ty => $metric:literal, )*
+        }
+    ) => {
+        $(#[$outer])*
+        #[derive(Debug, Clone, Default)]
+        pub struct $name {
+            $( $(#[doc = $help])+ pub $field: $kind, )*
+        }
+
+        impl $name {
+            fn register(&self, registry: &mut Registry) {
+                $( registry.register($metric, help(concat!($($help),+)), self.$field.clone()); )*
+            }
+
+            /// The name and help text of every metric.
+            pub fn catalogue() -> Vec<(&'static str, String)> {
+                vec![ $( ($metric, help(concat!($($help),+))) ),* ]
+            }
+        }
+    };
+}
+
+metrics! {
+    /// Every metric of the daemon.
+    pub struct Metrics {
+        /// 1 while every job the numbers rely on has done its work, 0 while the daemon is not ready
+        pub ready: Gauge => "defray_ready",
+        /// Hours recorded since the start, by what recording them did: `new`, `revised` (other content than
+        /// before) or `unchanged`
+        pub hours_recorded: Family<HourOutcome, Counter> => "defray_hours_recorded",
+        /// The end of the latest recorded hour of a cluster, in seconds since 1970
+        pub latest_hour: PerCluster => "defray_latest_hour_end_timestamp_seconds",
+        /// Hours of a cluster that ought to be recorded and are not
+        pub hours_missing: PerCluster => "defray_hours_missing",
+        /// The start of the oldest missing hour of a cluster, in seconds since 1970; absent while none is missing
+        pub oldest_missing: PerCluster => "defray_oldest_missing_hour_timestamp_seconds",
+        /// When a job last did its work without an error, in seconds since 1970
+        pub job_last_success: Family<JobLabel, Gauge> => "defray_job_last_success_timestamp_seconds",
+        /// Runs of a job since the start, by how they ended: `success` or `failure`
+        pub job_runs: Family<JobOutcome, Counter> => "defray_job_runs",
+        /// Claims on namespaces, pools or team names that contradict each other in the latest hour;
+        /// what they claim is charged to `__unassigned__`
+        pub ownership_conflicts: PerCluster => "defray_ownership_conflicts",
+        /// Tenant resources that could not be read and are skipped
+        pub tenants_skipped: PerCluster => "defray_tenants_skipped",
+        /// Problems of the price book files on disk; while there are any the last good book is in force
+        pub price_book_problems: Gauge => "defray_price_book_problems",
+        /// Days rated since the start
+        pub days_rated: Counter => "defray_days_rated",
+        /// Hours of open billing periods that no edition of the price book reaches
+        pub hours_without_book: Gauge => "defray_hours_without_price_book",
+        /// Report deliveries by destination and state: `pending`, `delivered` or `dead`
+        pub deliveries: Family<DeliveryLabel, Gauge> => "defray_deliveries",
+    }
+}
+
+/// Doc comment lines keep the blank that follows `///`; the registry adds the full stop.
+fn help(text: &str) -> String {
+    text.trim().to_owned()
+}
+
+/// The metrics and the registry that renders them.
+#[derive(Debug, Clone)]
+pub struct Telemetry {
+    /// The metrics.
+    pub metrics: Metrics,
+    registry: std::sync::Arc<Registry>,
+}
+
+impl Telemetry {
+    /// All metrics, registered, none yet counted.
+    pub fn new() -> Self {
+        let metrics = Metrics::default();
+        let mut registry = Registry::default();
+        metrics.register(&mut registry);
+        let build = Info::new(vec![
+            ("version", env!("CARGO_PKG_VERSION").to_owned()),
+            ("engine_version", defray_pricing::ENGINE_VERSION.to_string()),
+        ]);
+        registry.register("defray_build", "The version of this program and of its rating engine", build);
+        Self { metrics, registry: std::sync::Arc::new(registry) }
+    }
+
+    /// Every metric in the `OpenMetrics` text format.
+    pub fn render(&self) -> Result<String, std::fmt::Error> {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_metric_is_rendered_with_its_doc_comment_as_help() {
+        let telemetry = Telemetry::new();
+        let job = JobLabel { job: "sample" };
+        telemetry.metrics.job_last_success.get_or_create(&job).set(7);
+        let text = telemetry.render().unwrap();
+        for (name, help) in Metrics::catalogue() {
+            assert!(text.contains(&format!("# HELP {name} {help}.")), "{name} in\n{text}");
+            assert!(!help.contains('\n') && !help.ends_with('.'), "{name}: {help}");
+        }
+        assert!(text.contains("defray_job_last_success_timestamp_seconds{job=\"sample\"} 7"), "{text}");
+        assert!(text.contains("defray_build_info{version=\"") && text.ends_with("# EOF\n"), "{text}");
+    }
+
+    #[test]
+    fn a_filter_that_cannot_be_read_is_refused_with_an_example() {
+        let refused = log_to_stderr(LogFormat::Text, "defray=loud").unwrap_err().to_string();
+        assert!(refused.contains("defray=loud") && refused.contains("warn,defray=debug"), "{refused}");
+    }
+}
