@@ -11,12 +11,13 @@ use crate::money::{Currency, UnitPrice};
 use crate::names::{CostCenter, Service, StorageClass, TenantName, TrafficClass};
 use crate::time::{BillingZone, Hour};
 
+mod lookup;
 mod pattern;
 mod read;
 mod seen;
 
 pub use crate::problem::Problem;
-pub use pattern::Pattern;
+pub use pattern::{Pattern, PatternError};
 pub use read::Source;
 pub use seen::Seen;
 
@@ -205,7 +206,7 @@ pub struct SharedCost {
 pub enum SharedWhat {
     /// All direct cost of namespaces, by name or by labels (all must match).
     Namespaces {
-        /// By name.
+        /// By name or glob.
         names: Vec<Pattern>,
         /// By label; empty selects none.
         labels: BTreeMap<String, String>,

@@ -58,10 +58,10 @@ impl Document {
 
     /// Like [`Document::read`], into a collector that other files share. `Ok` does not yet mean that there
     /// were no problems: the collector knows.
-    pub fn read_into<T>(
-        &self,
-        problems: &Problems,
-        reader: impl FnOnce(&Value<'_>) -> Result<T, Refused>,
+    pub fn read_into<'d, T>(
+        &'d self,
+        problems: &'d Problems,
+        reader: impl FnOnce(&Value<'d>) -> Result<T, Refused>,
     ) -> Result<T, Refused> {
         for problem in &self.found {
             problems.add(problem.clone());

@@ -1,0 +1,66 @@
+//! Which entry of an edition prices what.
+
+use std::collections::BTreeMap;
+
+use super::{ClusterPrice, Edition, MeteredPrice, MeteredRate, PoolPrice, SharedCost, SharedWhat, Terms};
+use crate::names::{ClusterName, CostCenter, Namespace, PriceClass, StorageClass, TrafficClass};
+
+impl PoolPrice {
+    /// Whether it prices a class in a cluster.
+    pub fn matches(&self, cluster: &ClusterName, class: &PriceClass) -> bool {
+        self.pool.matches(class.pool.as_str())
+            && self.instance_type.matches(class.instance_type.as_str())
+            && self.capacity_type.matches(class.capacity_type.as_str())
+            && self.cluster.matches(cluster.as_str())
+    }
+}
+
+impl Edition {
+    /// The price of a node price class, if it has one of its own.
+    pub fn pool_price(&self, cluster: &ClusterName, class: &PriceClass) -> Option<&PoolPrice> {
+        self.pools.iter().find(|entry| entry.matches(cluster, class))
+    }
+
+    /// The amount that pays for the pools of a cluster without a price of their own.
+    pub fn cluster_price(&self, cluster: &ClusterName) -> Option<&ClusterPrice> {
+        self.clusters.iter().find(|entry| entry.cluster.matches(cluster.as_str()))
+    }
+
+    /// The price of a storage class.
+    pub fn storage_rate(&self, class: &StorageClass) -> Option<MeteredRate> {
+        metered(&self.storage, class.as_str())
+    }
+
+    /// The price of a traffic class.
+    pub fn network_rate(&self, class: &TrafficClass) -> Option<MeteredRate> {
+        metered(&self.network, class.as_str())
+    }
+
+    /// The shared cost that a namespace belongs to, by the order of the book.
+    pub fn shared_by(&self, namespace: &Namespace, labels: &BTreeMap<String, String>) -> Option<&SharedCost> {
+        self.shared_costs.iter().find(|cost| cost.what.selects(namespace, labels))
+    }
+
+    /// What is agreed with a cost centre.
+    pub fn terms(&self, cost_center: &CostCenter) -> Option<&Terms> {
+        self.cost_centers.get(cost_center)
+    }
+}
+
+impl SharedWhat {
+    /// Whether a namespace is part of it: by name, or by all of the labels.
+    pub fn selects(&self, namespace: &Namespace, labels: &BTreeMap<String, String>) -> bool {
+        match self {
+            Self::Fixed(_) => false,
+            Self::Namespaces { names, labels: wanted } => {
+                names.iter().any(|name| name.matches(namespace.as_str()))
+                    || (!wanted.is_empty()
+                        && wanted.iter().all(|(key, value)| labels.get(key) == Some(value)))
+            }
+        }
+    }
+}
+
+fn metered<Class>(entries: &[MeteredPrice<Class>], class: &str) -> Option<MeteredRate> {
+    entries.iter().find(|entry| entry.class.matches(class)).map(|entry| entry.rate)
+}
