@@ -1,0 +1,141 @@
+//! Whether everything that reading needs is there, and how to mend what is not.
+
+use std::collections::BTreeSet;
+
+use k8s_openapi::api::authorization::v1::{SelfSubjectAccessReview, SelfSubjectAccessReviewSpec};
+use kube::Api;
+use kube::api::PostParams;
+
+use super::Collector;
+use super::error::{KubernetesError, chain};
+use super::observe::Observed;
+use super::permissions::{Kind, NOT_SERVED, VERBS, kinds};
+use super::settings::TenantSource;
+use crate::collect::Finding;
+
+const CONNECTION: &str = "Kubernetes: connection";
+
+impl Collector {
+    /// Tries everything once: the connection, the server's certificate, every permission, the definition of
+    /// tenants, and a whole observation.
+    pub async fn check(&self) -> Vec<Finding> {
+        let mut findings = match self.lists.apiserver_version().await {
+            Ok(version) => {
+                let message = format!("{} answers, version {}", self.url, version.git_version);
+                vec![Finding::fine(CONNECTION, message), self.certificate()]
+            }
+            Err(error) => match KubernetesError::of_connection(&self.url, &error) {
+                Some(broken) => return vec![broken.finding(CONNECTION)],
+                // It answers, even if it does not tell its version.
+                None => vec![Finding::fine(CONNECTION, format!("{} answers", self.url)), self.certificate()],
+            },
+        };
+        if let Some(source) = &self.settings.tenants {
+            findings.push(self.definition(source).await);
+        }
+        for kind in kinds(&self.settings) {
+            for verb in VERBS {
+                findings.push(self.permission(kind, verb).await);
+            }
+        }
+        match self.observe().await {
+            Ok(observed) => findings.extend(contents(&observed)),
+            Err(broken) => findings.push(broken.finding("Kubernetes: what is there")),
+        }
+        findings
+    }
+
+    fn certificate(&self) -> Finding {
+        let subject = "Kubernetes: server certificate";
+        if self.verified {
+            return Finding::fine(subject, "it is verified");
+        }
+        Finding::wrong(
+            subject,
+            "it is not verified: whoever is between us and the API can say who owns what",
+            "use https, give certificate-authority and remove insecure-skip-tls-verify in the kubeconfig",
+        )
+    }
+
+    async fn permission(&self, kind: Kind, verb: &str) -> Finding {
+        let resource = self.resource(kind);
+        let subject = format!("Kubernetes: {verb} {resource}");
+        let question = SelfSubjectAccessReview {
+            spec: SelfSubjectAccessReviewSpec {
+                resource_attributes: Some(resource.question(verb)),
+                ..SelfSubjectAccessReviewSpec::default()
+            },
+            ..SelfSubjectAccessReview::default()
+        };
+        let api: Api<SelfSubjectAccessReview> = Api::all(self.lists.clone());
+        match api.create(&PostParams::default(), &question).await.map(|answer| answer.status) {
+            Ok(Some(status)) if status.allowed => Finding::fine(subject, "allowed"),
+            Ok(_) => Finding::wrong(subject, "forbidden", resource.rule()),
+            Err(error) => Finding::wrong(
+                subject,
+                format!("the API does not say whether it is allowed: {}", chain(&error)),
+                "allow the account to create selfsubjectaccessreviews.authorization.k8s.io \
+                 (the ClusterRole system:basic-user does)",
+            ),
+        }
+    }
+
+    /// Whether the resource that describes tenants is served as the settings name it.
+    async fn definition(&self, source: &TenantSource) -> Finding {
+        let subject = format!("Kubernetes: resource {}.{}", source.plural, source.group);
+        let version = format!("{}/{}", source.group, source.version);
+        let served = match self.lists.list_api_group_resources(&version).await {
+            Ok(served) => served.resources,
+            Err(kube::Error::Api(status)) if status.code == 404 => Vec::new(),
+            Err(error) => {
+                return match KubernetesError::of_connection(&self.url, &error) {
+                    Some(broken) => broken.finding(subject),
+                    None => self.refusal(Kind::Tenants, "discover", &error),
+                };
+            }
+        };
+        match served.iter().find(|resource| resource.name == source.plural) {
+            Some(resource) if resource.kind == source.kind => {
+                Finding::fine(subject, format!("served as {version}"))
+            }
+            Some(resource) => Finding::wrong(
+                subject,
+                format!("its kind is {}, not {}", resource.kind, source.kind),
+                "correct the kind in the configuration",
+            ),
+            None => Finding::wrong(subject, format!("not served as {version}"), NOT_SERVED),
+        }
+    }
+}
+
+/// What one observation says about the cluster.
+fn contents(observed: &Observed) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let count = |all: Option<usize>, what: &str| all.map(|count| format!("{count} {what}"));
+    let nodes = observed.nodes.as_deref();
+    let said: Vec<_> = [
+        count(observed.tenants.as_ref().map(Vec::len), "tenant resources"),
+        count(observed.namespaces.as_ref().map(Vec::len), "namespaces"),
+        count(nodes.map(<[_]>::len), "nodes"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    if !said.is_empty() {
+        let pools: BTreeSet<_> = nodes.into_iter().flatten().map(|node| node.fact.pool.to_string()).collect();
+        let pools = match pools.len() {
+            0 => String::new(),
+            _ => format!(" in pools {}", pools.into_iter().collect::<Vec<_>>().join(", ")),
+        };
+        findings.push(Finding::fine("Kubernetes: what is there", said.join(", ") + &pools));
+    }
+    findings.extend(observed.skipped.iter().map(|skipped| {
+        Finding::wrong(
+            format!("Kubernetes: {}", skipped.resource),
+            format!("skipped: {}", skipped.reason),
+            "correct the field in the resource, or its path in the configuration; until then what was known of \
+             it before still holds",
+        )
+    }));
+    findings
+}

@@ -1,0 +1,79 @@
+//! The way in: kubeconfig or service account, with time limits on everything.
+
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::core::{ApiResource, GroupVersionKind};
+use kube::{Client, Config};
+
+use super::Collector;
+use super::error::{KubernetesError, chain};
+use super::settings::{Access, Settings};
+use std::time::Duration;
+
+/// How much longer than a watch its connection may be silent before it counts as dead.
+const WATCH_MARGIN: Duration = Duration::from_secs(30);
+
+impl Collector {
+    /// Prepares the way in. Nothing is asked of the server yet, so a cluster that is down today does not
+    /// keep a daemon from starting.
+    pub async fn connect(settings: Settings) -> Result<Self, KubernetesError> {
+        let config = config(&settings.access).await?;
+        let url = config.cluster_url.to_string();
+        let https = config.cluster_url.scheme() == Some(&http::uri::Scheme::HTTPS);
+        let tenant = settings.tenants.as_ref().map(|source| {
+            let kind = GroupVersionKind::gvk(&source.group, &source.version, &source.kind);
+            ApiResource::from_gvk_with_plural(&kind, &source.plural)
+        });
+        Ok(Self {
+            verified: https && !config.accept_invalid_certs,
+            lists: client(&config, &settings, settings.request_timeout)?,
+            watches: client(&config, &settings, settings.watch_timeout.saturating_add(WATCH_MARGIN))?,
+            settings,
+            url,
+            tenant,
+        })
+    }
+}
+
+fn client(config: &Config, settings: &Settings, silence: Duration) -> Result<Client, KubernetesError> {
+    let mut config = config.clone();
+    config.connect_timeout = Some(settings.request_timeout);
+    config.write_timeout = Some(settings.request_timeout);
+    config.read_timeout = Some(silence);
+    // A pooled connection may have been idle longer than that: only what follows a request counts.
+    config.reset_reader_on_write = true;
+    let url = config.cluster_url.to_string();
+    Client::try_from(config).map_err(|error| {
+        KubernetesError::of_connection(&url, &error)
+            .unwrap_or_else(|| KubernetesError::Access { reason: chain(&error) })
+    })
+}
+
+async fn config(access: &Access) -> Result<Config, KubernetesError> {
+    let refused = |reason| KubernetesError::Access { reason };
+    match access {
+        Access::InCluster => Config::incluster().map_err(|error| refused(chain(&error))),
+        Access::Kubeconfig { path, context } => {
+            let options = KubeConfigOptions { context: context.clone(), ..KubeConfigOptions::default() };
+            match path {
+                None => Config::from_kubeconfig(&options).await.map_err(|error| refused(chain(&error))),
+                Some(path) => {
+                    let said = |error: &dyn std::error::Error| {
+                        refused(format!("kubeconfig {}: {}", path.display(), chain(error)))
+                    };
+                    let file = Kubeconfig::read_from(path).map_err(|error| said(&error))?;
+                    Config::from_custom_kubeconfig(file, &options).await.map_err(|error| said(&error))
+                }
+            }
+        }
+        Access::Automatic => match Config::from_kubeconfig(&KubeConfigOptions::default()).await {
+            Ok(config) => Ok(config),
+            Err(by_file) => Config::incluster().map_err(|as_pod| {
+                refused(format!(
+                    "no kubeconfig can be used ({}), and this is not a pod with a service account ({})",
+                    chain(&by_file),
+                    chain(&as_pod)
+                ))
+            }),
+        },
+    }
+}

@@ -1,0 +1,178 @@
+//! What can go wrong between us and an API server, told apart by what a person does about it.
+
+use std::error::Error as StdError;
+use std::io;
+use std::time::Duration;
+
+use crate::collect::Finding;
+
+/// Why nothing could be read from a cluster.
+#[derive(Debug, thiserror::Error)]
+pub enum KubernetesError {
+    /// The way in is not described well enough to try it.
+    #[error("cannot tell how to reach the Kubernetes API: {reason}")]
+    Access {
+        /// What is missing or wrong.
+        reason: String,
+    },
+    /// Nobody answers.
+    #[error("the Kubernetes API at {url} cannot be reached: {reason}")]
+    Unreachable {
+        /// Where it was expected.
+        url: String,
+        /// What happened.
+        reason: String,
+    },
+    /// Somebody answers, but not with a certificate we trust.
+    #[error("the Kubernetes API at {url} cannot be trusted: {reason}")]
+    Untrusted {
+        /// Where it was expected.
+        url: String,
+        /// What is wrong with the certificate.
+        reason: String,
+    },
+    /// The server does not know who we are.
+    #[error("the Kubernetes API at {url} does not accept our credentials (401): {reason}")]
+    Unauthorised {
+        /// Where.
+        url: String,
+        /// What it said.
+        reason: String,
+    },
+    /// What answers does not speak the Kubernetes API.
+    #[error("what answers at {url} is not a Kubernetes API: {reason}")]
+    NotKubernetes {
+        /// Where.
+        url: String,
+        /// What it said instead.
+        reason: String,
+    },
+    /// It is a Kubernetes API, but of another cluster than the configuration means.
+    #[error("{url} is another cluster: its kube-system namespace has the uid {found}, not {expected}")]
+    AnotherCluster {
+        /// Where.
+        url: String,
+        /// The uid the configuration names.
+        expected: String,
+        /// The uid found.
+        found: String,
+    },
+    /// A list began and did not come to its end in time.
+    #[error("listing {what} at {url} took longer than {}s", after.as_secs())]
+    TooSlow {
+        /// Where.
+        url: String,
+        /// What was listed.
+        what: String,
+        /// The limit.
+        after: Duration,
+    },
+    /// A list did not hold together, several times in a row; a part of one is never taken for the whole.
+    #[error("listing {what} at {url} gave no complete answer: {reason}")]
+    Incomplete {
+        /// Where.
+        url: String,
+        /// What was listed.
+        what: String,
+        /// What did not add up.
+        reason: String,
+    },
+    /// The API refused what was asked.
+    #[error("{}: {}", .0.subject, .0.message)]
+    Refused(Box<Finding>),
+}
+
+impl KubernetesError {
+    /// What a person does about it.
+    pub fn mend(&self) -> String {
+        match self {
+            Self::Refused(finding) => return finding.mend.clone().unwrap_or_default(),
+            Self::Access { .. } => {
+                "name a kubeconfig file (and its context) in the cluster's configuration, or run as a pod with \
+                 a service account"
+            }
+            Self::Unreachable { .. } => {
+                "check that the API server runs, that the address is right, and that firewalls and network \
+                 policies let us through"
+            }
+            Self::Untrusted { .. } => {
+                "give the certificate authority of the API server in the kubeconfig \
+                 (certificate-authority), and use a host name or address that its certificate names"
+            }
+            Self::Unauthorised { .. } => {
+                "renew the token or client certificate in the kubeconfig, or mount the service account's token"
+            }
+            Self::NotKubernetes { .. } => {
+                "check the server's address in the kubeconfig: a proxy or another service answers there"
+            }
+            Self::AnotherCluster { .. } => {
+                "use the right kubeconfig context; if the cluster was built anew, give it another name in the \
+                 configuration and drop its cluster_uid"
+            }
+            Self::TooSlow { .. } | Self::Incomplete { .. } => {
+                "it is tried again by itself; if it stays so, look at the API server's load and at its logs"
+            }
+        }
+        .to_string()
+    }
+
+    /// As one of the findings of a check.
+    pub fn finding(&self, subject: impl Into<String>) -> Finding {
+        Finding::wrong(subject, self.to_string(), self.mend())
+    }
+
+    /// What a failed request says about the connection; none where the API itself answered.
+    pub(super) fn of_connection(url: &str, error: &kube::Error) -> Option<Self> {
+        let url = url.to_string();
+        let reason = chain(error);
+        match error {
+            kube::Error::Api(status) if status.code == 401 => {
+                Some(Self::Unauthorised { url, reason: status.message.clone() })
+            }
+            kube::Error::Api(status) if speaks_kubernetes(status) => None,
+            kube::Error::Api(_) | kube::Error::SerdeError(_) | kube::Error::FromUtf8(_) => {
+                Some(Self::NotKubernetes { url, reason })
+            }
+            kube::Error::Auth(_) | kube::Error::InferConfig(_) | kube::Error::InferKubeconfig(_) => {
+                Some(Self::Access { reason })
+            }
+            other if about_certificates(other) => Some(Self::Untrusted { url, reason }),
+            _ => Some(Self::Unreachable { url, reason }),
+        }
+    }
+}
+
+/// Whether an error answer is Kubernetes' own, rather than made by the client of a page it could not read.
+fn speaks_kubernetes(status: &kube::core::Status) -> bool {
+    status.reason != "Failed to parse error data"
+}
+
+/// The causes, from the outside in, each said once.
+pub(super) fn chain(error: &dyn StdError) -> String {
+    let mut said = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let text = cause.to_string();
+        if !said.contains(&text) {
+            said = format!("{said}: {text}");
+        }
+        next = cause.source();
+    }
+    said
+}
+
+fn about_certificates(error: &kube::Error) -> bool {
+    if matches!(error, kube::Error::RustlsTls(_)) {
+        return true;
+    }
+    let mut next: Option<&(dyn StdError + 'static)> = Some(error);
+    while let Some(cause) = next {
+        let inner = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        if cause.is::<rustls::Error>() || inner.is_some_and(<dyn StdError + Send + Sync>::is::<rustls::Error>)
+        {
+            return true;
+        }
+        next = cause.source();
+    }
+    false
+}

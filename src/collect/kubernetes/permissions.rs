@@ -1,0 +1,177 @@
+//! What is asked of the API, and so what must be allowed. The role in `deploy/rbac/` says the same.
+
+use std::fmt;
+
+use k8s_openapi::api::authorization::v1::ResourceAttributes;
+
+use super::error::chain;
+use super::{Collector, Settings};
+use crate::collect::Finding;
+
+/// Everything that is ever asked of a kind.
+pub(super) const VERBS: [&str; 2] = ["list", "watch"];
+
+/// A kind of object that ownership is read from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// The resource that describes tenants.
+    Tenants,
+    /// Namespaces.
+    Namespaces,
+    /// Nodes.
+    Nodes,
+    /// Pods, if they are asked for.
+    Pods,
+}
+
+/// A kind as URLs and roles write it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Resource {
+    pub(super) group: String,
+    pub(super) plural: String,
+}
+
+impl fmt::Display for Resource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.plural)?;
+        if !self.group.is_empty() {
+            write!(f, ".{}", self.group)?;
+        }
+        Ok(())
+    }
+}
+
+impl Resource {
+    /// Whether it may be listed, watched, …, as a question to the API.
+    pub(super) fn question(&self, verb: &str) -> ResourceAttributes {
+        ResourceAttributes {
+            group: Some(self.group.clone()),
+            resource: Some(self.plural.clone()),
+            verb: Some(verb.to_string()),
+            ..ResourceAttributes::default()
+        }
+    }
+
+    /// What a role must say.
+    pub(super) fn rule(&self) -> String {
+        format!(
+            "bind deploy/rbac/ to the account in use, or add this rule to its ClusterRole: \
+             {{apiGroups: [\"{}\"], resources: [\"{}\"], verbs: [\"{}\"]}}",
+            self.group,
+            self.plural,
+            VERBS.join("\", \"")
+        )
+    }
+}
+
+/// The kinds that are read under these settings.
+pub(super) fn kinds(settings: &Settings) -> Vec<Kind> {
+    let mut kinds = vec![Kind::Namespaces, Kind::Nodes];
+    if settings.tenants.is_some() {
+        kinds.push(Kind::Tenants);
+    }
+    if settings.pods.is_some() {
+        kinds.push(Kind::Pods);
+    }
+    kinds
+}
+
+fn resource(settings: &Settings, kind: Kind) -> Resource {
+    let core = |plural: &str| Resource { group: String::new(), plural: plural.to_string() };
+    match (kind, &settings.tenants) {
+        (Kind::Tenants, Some(source)) => {
+            Resource { group: source.group.clone(), plural: source.plural.clone() }
+        }
+        (Kind::Tenants, None) => core("tenants"),
+        (Kind::Namespaces, _) => core("namespaces"),
+        (Kind::Nodes, _) => core("nodes"),
+        (Kind::Pods, _) => core("pods"),
+    }
+}
+
+impl Collector {
+    /// A kind as URLs and roles write it.
+    pub(super) fn resource(&self, kind: Kind) -> Resource {
+        resource(&self.settings, kind)
+    }
+
+    /// What the API refused, in the words of a person who can mend it.
+    pub(super) fn refusal(&self, kind: Kind, verb: &str, error: &kube::Error) -> Finding {
+        let resource = self.resource(kind);
+        let subject = format!("Kubernetes: {verb} {resource}");
+        let kube::Error::Api(status) = error else {
+            return Finding::wrong(subject, chain(error), "look at the API server's log");
+        };
+        match status.code {
+            403 => Finding::wrong(subject, status.message.clone(), resource.rule()),
+            404 => Finding::wrong(
+                subject,
+                format!("the API server does not serve {resource}{}", self.version(kind)),
+                NOT_SERVED,
+            ),
+            code => Finding::wrong(
+                subject,
+                format!("the API server answers {code}: {}", status.message),
+                "look at the API server's log; for a resource of your own also at its conversion webhook",
+            ),
+        }
+    }
+
+    fn version(&self, kind: Kind) -> String {
+        match (kind, &self.settings.tenants) {
+            (Kind::Tenants, Some(source)) => format!(" in version {}", source.version),
+            _ => String::new(),
+        }
+    }
+}
+
+/// What to do about a definition that is not there.
+pub(super) const NOT_SERVED: &str = "kubectl apply -f deploy/crd/tenants.platform.financecore.local.yaml; or name \
+     the group, version and plural of the resource that describes your tenants; or switch tenant resources off";
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use k8s_openapi::api::rbac::v1::ClusterRole;
+
+    use super::super::settings::PodSource;
+    use super::*;
+
+    fn allowed(role: &str) -> BTreeSet<(String, String, String)> {
+        let role: ClusterRole = serde_saphyr::from_str(role).unwrap();
+        let mut allowed = BTreeSet::new();
+        for rule in role.rules.unwrap() {
+            assert_eq!((rule.resource_names, rule.non_resource_urls), (None, None));
+            for group in rule.api_groups.unwrap() {
+                for plural in rule.resources.as_ref().unwrap() {
+                    for verb in &rule.verbs {
+                        allowed.insert((group.clone(), plural.clone(), verb.clone()));
+                    }
+                }
+            }
+        }
+        allowed
+    }
+
+    fn needed(settings: &Settings) -> BTreeSet<(String, String, String)> {
+        let mut needed = BTreeSet::new();
+        for kind in kinds(settings) {
+            let Resource { group, plural } = resource(settings, kind);
+            for verb in VERBS {
+                needed.insert((group.clone(), plural.clone(), verb.to_string()));
+            }
+        }
+        needed
+    }
+
+    #[test]
+    fn the_roles_in_deploy_allow_exactly_what_is_asked_for() {
+        let role = allowed(include_str!("../../../deploy/rbac/clusterrole.yaml"));
+        let pods = allowed(include_str!("../../../deploy/rbac/clusterrole-pods.yaml"));
+        let settings = Settings::default();
+        assert_eq!(role, needed(&settings));
+        let with_pods = Settings { pods: Some(PodSource::default()), ..settings };
+        assert_eq!(role.union(&pods).cloned().collect::<BTreeSet<_>>(), needed(&with_pods));
+    }
+}
