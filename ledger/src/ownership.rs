@@ -1,5 +1,7 @@
 //! Who owned what, when: complete lists in, a timeline out.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use chrono::{DateTime, Utc};
 use defray_pricing::names::{ClusterName, Uid};
 use defray_pricing::ownership::{NamespaceFact, NodeFact, Span, TenantFact, Timeline};
@@ -15,6 +17,12 @@ pub struct Observation {
     pub namespaces: Option<Vec<(Uid, NamespaceFact)>>,
     /// Nodes.
     pub nodes: Option<Vec<(Uid, NodeFact)>>,
+    /// When the API server made the objects, where it says. What is new in this list began to hold then,
+    /// but not before the observation before this one, in which it was not yet seen.
+    pub created: BTreeMap<Uid, DateTime<Utc>>,
+    /// Objects that exist but cannot be read, as a tenant with a malformed field: absent from the lists,
+    /// but not gone. What is known of them still holds.
+    pub unreadable: BTreeSet<Uid>,
 }
 
 /// Ownership before the first observation, as the metrics store knows it.

@@ -20,7 +20,7 @@ use kube::Client;
 use kube::core::ApiResource;
 
 pub use error::KubernetesError;
-pub use observe::{Listed, Observed, Skipped};
+pub use observe::{Observed, Skipped};
 pub use permissions::Kind;
 pub use pods::VirtualPod;
 pub use settings::{Access, FieldPath, InvalidFieldPath, KeepLabels, PodSource, Settings, TenantSource};

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use defray_ledger::Observation;
 use k8s_openapi::api::authorization::v1::{SelfSubjectAccessReview, SelfSubjectAccessReviewSpec};
 use kube::Api;
 use kube::api::PostParams;
@@ -112,17 +113,18 @@ impl Collector {
 fn contents(observed: &Observed) -> Vec<Finding> {
     let mut findings = Vec::new();
     let count = |all: Option<usize>, what: &str| all.map(|count| format!("{count} {what}"));
-    let nodes = observed.nodes.as_deref();
+    let Observation { tenants, namespaces, nodes, .. } = &observed.observation;
+    let nodes = nodes.as_deref();
     let said: Vec<_> = [
-        count(observed.tenants.as_ref().map(Vec::len), "tenant resources"),
-        count(observed.namespaces.as_ref().map(Vec::len), "namespaces"),
+        count(tenants.as_ref().map(Vec::len), "tenant resources"),
+        count(namespaces.as_ref().map(Vec::len), "namespaces"),
         count(nodes.map(<[_]>::len), "nodes"),
     ]
     .into_iter()
     .flatten()
     .collect();
     if !said.is_empty() {
-        let pools: BTreeSet<_> = nodes.into_iter().flatten().map(|node| node.fact.pool.to_string()).collect();
+        let pools: BTreeSet<_> = nodes.into_iter().flatten().map(|(_, node)| node.pool.to_string()).collect();
         let pools = match pools.len() {
             0 => String::new(),
             _ => format!(" in pools {}", pools.into_iter().collect::<Vec<_>>().join(", ")),

@@ -4,6 +4,7 @@ use std::fmt;
 use std::fmt::Debug;
 
 use chrono::{DateTime, Utc};
+use defray_ledger::Observation;
 use defray_pricing::names::Uid;
 use defray_pricing::ownership::{NamespaceFact, NodeFact, TenantFact};
 use k8s_openapi::api::core::v1::{Namespace, Node, NodeSpec};
@@ -23,15 +24,11 @@ use crate::collect::Finding;
 /// A node without its status, which is most of it.
 pub(super) type SlimNode = Object<NodeSpec, NotUsed>;
 
-/// What exists in a cluster, kind by kind.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What exists in a cluster, as far as it can be seen.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Observed {
-    /// All tenants that can be read; none where the kind could not be listed.
-    pub tenants: Option<Vec<Listed<TenantFact>>>,
-    /// All namespaces; none where the kind could not be listed.
-    pub namespaces: Option<Vec<Listed<NamespaceFact>>>,
-    /// All nodes; none where the kind could not be listed.
-    pub nodes: Option<Vec<Listed<NodeFact>>>,
+    /// Complete lists; none for a kind that is not asked for or could not be listed.
+    pub observation: Observation,
     /// What exists but cannot be read. What was known of it before still holds.
     pub skipped: Vec<Skipped>,
     /// Kinds that could not be listed, and how to mend it.
@@ -41,14 +38,10 @@ pub struct Observed {
 }
 
 /// An object of a list.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed<T> {
-    /// Its uid.
-    pub uid: Uid,
-    /// When it was made, by the API server's clock: the earliest its fact can have begun to hold.
-    pub created: Option<DateTime<Utc>>,
-    /// The fact.
-    pub fact: T,
+struct Listed<T> {
+    uid: Uid,
+    created: Option<DateTime<Utc>>,
+    fact: T,
 }
 
 /// An object that exists but cannot be read.
@@ -78,26 +71,38 @@ enum Rows<T> {
     All(Vec<Result<Listed<T>, Skipped>>),
 }
 
-impl<T> Rows<T> {
-    /// Puts aside what cannot be read and what was refused.
-    fn keep(self, skipped: &mut Vec<Skipped>, problems: &mut Vec<Finding>) -> Option<Vec<Listed<T>>> {
-        let rows = match self {
-            Self::NotAsked => return None,
-            Self::Refused(problem) => {
-                problems.push(problem);
+impl Observed {
+    /// Keeps what can be read of a kind, and puts aside what cannot, or why nothing can.
+    fn keep<T>(&mut self, rows: Rows<T>) -> Option<Vec<(Uid, T)>> {
+        let rows = match rows {
+            Rows::NotAsked => return None,
+            Rows::Refused(problem) => {
+                self.problems.push(problem);
                 return None;
             }
-            Self::All(rows) => rows,
+            Rows::All(rows) => rows,
         };
         let mut kept = Vec::with_capacity(rows.len());
         for row in rows {
             match row {
-                Ok(listed) => kept.push(listed),
-                Err(unreadable) => skipped.push(unreadable),
+                Ok(Listed { uid, created, fact }) => {
+                    self.observation.created.extend(created.map(|at| (uid.clone(), at)));
+                    kept.push((uid, fact));
+                }
+                Err(skipped) => {
+                    self.observation.unreadable.extend(skipped.uid.clone());
+                    self.skipped.push(skipped);
+                }
             }
         }
-        kept.sort_by(|a, b| a.uid.cmp(&b.uid));
+        kept.sort_by(|a, b| a.0.cmp(&b.0));
         Some(kept)
+    }
+
+    /// The cluster's uid, if the lists tell.
+    fn kube_system(&self) -> Option<Uid> {
+        let mut namespaces = self.observation.namespaces.iter().flatten();
+        namespaces.find(|(_, fact)| fact.name.as_str() == "kube-system").map(|(uid, _)| uid.clone())
     }
 }
 
@@ -108,28 +113,25 @@ impl Collector {
     /// keep the others from being seen. It is an error where no answer can be had, or where the answer is
     /// another cluster's.
     pub async fn observe(&self) -> Result<Observed, KubernetesError> {
-        let (mut skipped, mut problems) = (Vec::new(), Vec::new());
-        let namespaces = self.list_namespaces().await?.keep(&mut skipped, &mut problems);
-        let cluster_uid = self.recognise(namespaces.as_deref().unwrap_or_default())?;
-        let nodes = self.list_nodes().await?.keep(&mut skipped, &mut problems);
-        let tenants = self.list_tenants().await?.keep(&mut skipped, &mut problems);
-        Ok(Observed { tenants, namespaces, nodes, skipped, problems, cluster_uid })
+        let mut seen = Observed::default();
+        seen.observation.namespaces = seen.keep(self.list_namespaces().await?);
+        seen.cluster_uid = seen.kube_system();
+        self.recognise(seen.cluster_uid.as_ref())?;
+        seen.observation.nodes = seen.keep(self.list_nodes().await?);
+        seen.observation.tenants = seen.keep(self.list_tenants().await?);
+        Ok(seen)
     }
 
-    /// The cluster's uid, if the lists tell; an error if it is not the one that is meant.
-    fn recognise(&self, namespaces: &[Listed<NamespaceFact>]) -> Result<Option<Uid>, KubernetesError> {
-        let found = namespaces.iter().find(|listed| listed.fact.name.as_str() == "kube-system");
-        let found = found.map(|listed| listed.uid.clone());
-        if let (Some(expected), Some(found)) = (&self.settings.cluster_uid, &found)
-            && expected != found
-        {
-            return Err(KubernetesError::AnotherCluster {
+    /// Refuses a cluster that is not the one that is meant.
+    fn recognise(&self, found: Option<&Uid>) -> Result<(), KubernetesError> {
+        match (&self.settings.cluster_uid, found) {
+            (Some(expected), Some(found)) if expected != found => Err(KubernetesError::AnotherCluster {
                 url: self.url.clone(),
                 expected: expected.to_string(),
                 found: found.to_string(),
-            });
+            }),
+            _ => Ok(()),
         }
-        Ok(found)
     }
 
     async fn list_namespaces(&self) -> Result<Rows<NamespaceFact>, KubernetesError> {
