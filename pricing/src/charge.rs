@@ -103,6 +103,24 @@ impl FromStr for Kind {
 
 serde_as_text!(Kind);
 
+/// What [`LineKey::item`] says where no class, service or book entry names it.
+pub mod item {
+    /// Cores.
+    pub const CPU: &str = "cpu";
+    /// Memory.
+    pub const MEMORY: &str = "memory";
+    /// Whole nodes.
+    pub const NODE: &str = "node";
+    /// Load balancers.
+    pub const LOAD_BALANCER: &str = "load_balancer";
+    /// What a cluster costs beyond the pools that were measured.
+    pub const CLUSTER: &str = "(cluster)";
+    /// The percentage of a cost centre.
+    pub const PERCENTAGE: &str = "percentage";
+    /// The rounding of a period.
+    pub const ROUNDING: &str = "rounding";
+}
+
 /// What a line is unique by. Its order is the order of lines everywhere.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct LineKey {

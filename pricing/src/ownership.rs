@@ -12,8 +12,9 @@ use crate::time::Hour;
 
 mod resolve;
 mod rules;
+mod spans;
 
-pub use resolve::resolve;
+pub use resolve::{OwnershipIndex, resolve};
 pub use rules::{NamePattern, StaticClaim, TenancyRules};
 
 /// A fact about one object and the time it held: `[from, until)`, open while it still holds.
@@ -172,6 +173,17 @@ pub enum Conflict {
         pool: Pool,
         /// What the nodes say, in order; empty for nodes that say nothing.
         claims: Vec<String>,
+    },
+    /// A namespace has an owner and is declared shared by the price book.
+    OwnedAndShared {
+        /// The cluster.
+        cluster: ClusterName,
+        /// The namespace.
+        namespace: Namespace,
+        /// Who owns it.
+        tenant: TenantName,
+        /// The shared cost that names it.
+        shared_cost: String,
     },
     /// A tenant asks for a reserved name.
     ReservedName {

@@ -6,7 +6,6 @@ use std::str::FromStr;
 use chrono::{DateTime, Datelike, NaiveDate, TimeZone, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::Overflow;
 use crate::money::serde_as_text;
 
 const SECONDS_PER_HOUR: i64 = 3600;

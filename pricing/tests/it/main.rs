@@ -1,0 +1,7 @@
+//! The rules of money, seen from outside the crate.
+
+// Only tests live here; saying so lets the lints for tests apply to their helpers.
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod worked_example;
