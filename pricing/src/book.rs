@@ -11,6 +11,7 @@ use crate::money::{Currency, UnitPrice};
 use crate::names::{CostCenter, Service, StorageClass, TenantName, TrafficClass};
 use crate::time::{BillingZone, Hour};
 
+mod canonical;
 mod lookup;
 mod pattern;
 mod read;
@@ -30,7 +31,7 @@ pub struct PriceBook {
     pub zone: BillingZone,
     /// Earliest first, no two from the same hour.
     pub editions: Vec<Edition>,
-    /// Of everything in it that can move an amount; formatting and comments do not count.
+    /// Of everything it says, labels included; formatting, comments and the split into files do not count.
     pub digest: Digest,
 }
 

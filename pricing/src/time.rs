@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, Datelike, NaiveDate, TimeZone, Utc};
+use chrono::{DateTime, Datelike, MappedLocalTime, NaiveDate, TimeZone, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::money::serde_as_text;
@@ -250,6 +250,11 @@ impl BillingZone {
             local = local.checked_add_signed(chrono::TimeDelta::minutes(1)).unwrap_or(local);
         }
         Utc.from_utc_datetime(&local)
+    }
+
+    /// The instants that a local clock shows a time at: none in a gap, two when clocks are set back.
+    pub fn instants(self, local: chrono::NaiveDateTime) -> MappedLocalTime<DateTime<Utc>> {
+        self.0.from_local_datetime(&local).map(|instant| instant.with_timezone(&Utc))
     }
 
     /// The hours of a billing period.

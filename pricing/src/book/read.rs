@@ -1,7 +1,28 @@
 //! From YAML to a validated book.
+//!
+//! Every file is an edition or a part of one: files with the same `effective_from` are one edition. First
+//! each file is read by itself (`part`), then the parts of an edition are brought together (`edition`),
+//! then what no part can see alone is checked (`rules`). All problems of all steps are told at once.
 
-use super::{PriceBook, Problem};
-use crate::time::BillingZone;
+use std::collections::BTreeMap;
+
+use super::{Edition, PriceBook, Problem};
+use crate::money::Currency;
+use crate::problem::Problems;
+use crate::time::{BillingZone, Hour};
+use crate::yaml::{Document, Value};
+
+mod amounts;
+mod edition;
+mod part;
+mod policies;
+mod pools;
+mod rules;
+mod terms;
+#[cfg(test)]
+mod tests;
+
+use part::Part;
 
 /// One file of a book.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,10 +33,87 @@ pub struct Source {
     pub text: String,
 }
 
-impl PriceBook {
-    /// Reads and validates a whole book; every problem of every file at once.
-    pub fn parse(sources: &[Source], zone: BillingZone) -> Result<Self, Vec<Problem>> {
-        let _ = (sources, zone);
-        Err(Vec::new())
+/// Something that was read, and where.
+#[derive(Debug, Clone)]
+struct Placed<'d, T> {
+    place: Value<'d>,
+    value: T,
+}
+
+impl<T> Placed<'_, T> {
+    /// For messages about another place: `file:line`.
+    fn at(&self) -> String {
+        format!("{}:{}", self.place.file(), self.place.line())
     }
+}
+
+impl PriceBook {
+    /// Reads and validates a whole book; every problem of every file at once, by file and line.
+    ///
+    /// The order of the files does not matter, nor do comments and formatting.
+    pub fn parse(sources: &[Source], zone: BillingZone) -> Result<Self, Vec<Problem>> {
+        let problems = Problems::new();
+        let mut sources: Vec<&Source> = sources.iter().collect();
+        sources.sort_by(|a, b| a.name.cmp(&b.name));
+        if sources.is_empty() {
+            problems.add(whole_book("the price book has no files", "add a file with prices"));
+        }
+        for pair in sources.windows(2) {
+            if let [a, b] = pair
+                && a.name == b.name
+            {
+                problems.add(whole_book(&format!("the file `{}` is given twice", a.name), "name it once"));
+            }
+        }
+        let mut documents = Vec::new();
+        for source in sources {
+            match Document::parse(&source.name, &source.text) {
+                Ok(document) => documents.push(document),
+                Err(found) => {
+                    for problem in found {
+                        problems.add(problem);
+                    }
+                }
+            }
+        }
+        match assemble(&documents, &problems, zone) {
+            Some(book) if problems.is_empty() => Ok(book),
+            Some(_) | None => Err(problems.into_sorted()),
+        }
+    }
+}
+
+/// A problem that no place in a file stands for.
+fn whole_book(message: &str, mend: &str) -> Problem {
+    Problem {
+        file: "price book".to_owned(),
+        line: None,
+        column: None,
+        path: String::new(),
+        message: message.to_owned(),
+        mend: mend.to_owned(),
+    }
+}
+
+/// The book, as far as it can be made; it counts only if no problem was found.
+fn assemble(documents: &[Document], problems: &Problems, zone: BillingZone) -> Option<PriceBook> {
+    let parts: Vec<Part<'_>> = documents
+        .iter()
+        .filter_map(|document| document.read_into(problems, |root| Part::read(root, zone)).ok())
+        .collect();
+    rules::one_currency(&parts);
+    let mut by_date: BTreeMap<Hour, Vec<Part<'_>>> = BTreeMap::new();
+    for part in parts {
+        if let Ok(from) = &part.effective_from {
+            by_date.entry(from.value).or_default().push(part);
+        }
+    }
+    let editions: Vec<Placed<'_, Edition>> =
+        by_date.iter().filter_map(|(from, parts)| edition::merge(*from, parts)).collect();
+    rules::versions_differ(&editions);
+    rules::terms_change_at_period_starts(&by_date, zone);
+    let currency: Currency = by_date.values().flatten().find_map(|part| part.currency.as_ref().ok())?.value;
+    let editions: Vec<Edition> = editions.into_iter().map(|placed| placed.value).collect();
+    let digest = super::canonical::digest(currency, zone, &editions);
+    Some(PriceBook { currency, zone, editions, digest })
 }

@@ -1,14 +1,23 @@
-//! What exists in the clusters, to be held against a book.
+//! What exists in the clusters, held against a book: what has no price is told before it blocks a close.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::names::{ClusterName, PriceClass, Service, StorageClass, TenantName, TrafficClass};
+use super::{Edition, Model, Policy, PriceBook, Problem};
+use crate::names::{
+    ClusterName, Namespace, Pool, PriceClass, Service, StorageClass, TenantName, TrafficClass,
+};
+use crate::ownership::NamespaceState;
+use crate::time::HourRange;
 
 /// What exists and needs a price.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Seen {
     /// Node price classes.
     pub classes: BTreeSet<(ClusterName, PriceClass)>,
+    /// Dedicated pools: they are charged by what their nodes cost, whatever the model.
+    pub dedicated: BTreeSet<(ClusterName, Pool)>,
+    /// GPU resources, by the price class of their nodes.
+    pub gpus: BTreeSet<(ClusterName, PriceClass, String)>,
     /// Storage classes.
     pub storage: BTreeSet<StorageClass>,
     /// Traffic classes.
@@ -19,4 +28,132 @@ pub struct Seen {
     pub services: BTreeSet<Service>,
     /// Tenants.
     pub tenants: BTreeSet<TenantName>,
+    /// Namespaces and who owns them.
+    pub namespaces: BTreeMap<(ClusterName, Namespace), NamespaceState>,
+}
+
+impl PriceBook {
+    /// What exists and has no price, and what the book names and does not exist, in the editions that are
+    /// in force in some of the hours. Sorted, each problem once.
+    pub fn check(&self, seen: &Seen, hours: HourRange) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        if let Some(first) = self.editions.first()
+            && !hours.is_empty()
+            && hours.from < first.effective_from
+        {
+            problems.push(problem(
+                first,
+                format!("no price is in force from {} to {}", hours.from, first.effective_from),
+                "add an edition that begins earlier",
+            ));
+        }
+        for edition in self.in_force(hours) {
+            check_nodes(edition, seen, &mut problems);
+            check_metered(edition, seen, &mut problems);
+            check_people(edition, seen, &mut problems);
+        }
+        problems.sort();
+        problems.dedup();
+        problems
+    }
+
+    /// The editions that hold in some of the hours.
+    fn in_force(&self, hours: HourRange) -> impl Iterator<Item = &Edition> {
+        let starts = self.editions.iter().map(|edition| edition.effective_from);
+        let ends = starts.skip(1).map(Some).chain([None]);
+        self.editions.iter().zip(ends).filter_map(move |(edition, end)| {
+            let begins_in_time = edition.effective_from < hours.until;
+            let ends_too_late = end.is_none_or(|end| end > hours.from);
+            (!hours.is_empty() && begins_in_time && ends_too_late).then_some(edition)
+        })
+    }
+}
+
+fn problem(edition: &Edition, message: String, mend: &str) -> Problem {
+    Problem {
+        file: format!("price book {}", edition.version),
+        line: None,
+        column: None,
+        path: String::new(),
+        message,
+        mend: mend.to_owned(),
+    }
+}
+
+fn check_nodes(edition: &Edition, seen: &Seen, problems: &mut Vec<Problem>) {
+    for (cluster, class) in &seen.classes {
+        let Some(price) = edition.pool_price(cluster, class) else {
+            if edition.cluster_price(cluster).is_none() {
+                problems.push(problem(
+                    edition,
+                    format!("the nodes `{class}` in the cluster `{cluster}` have no price"),
+                    "add an entry to `pools`, or an amount for the cluster to `clusters`",
+                ));
+            }
+            continue;
+        };
+        if price.nodes.is_none() && seen.dedicated.contains(&(cluster.clone(), class.pool.clone())) {
+            problems.push(problem(
+                edition,
+                format!(
+                    "the pool `{}` in the cluster `{cluster}` is dedicated, but its nodes have no price",
+                    class.pool
+                ),
+                "add `node_hour` to its entry: a dedicated pool is charged by what its nodes cost",
+            ));
+        }
+    }
+    for (cluster, class, gpu) in &seen.gpus {
+        if let Some(price) = edition.pool_price(cluster, class)
+            && let Model::Rate { gpu: prices, .. } = &price.model
+            && !prices.contains_key(gpu)
+        {
+            problems.push(problem(
+                edition,
+                format!("`{gpu}` on the nodes `{class}` in the cluster `{cluster}` has no price"),
+                "add it to `gpu_hour` of the pool's entry",
+            ));
+        }
+    }
+}
+
+fn check_metered(edition: &Edition, seen: &Seen, problems: &mut Vec<Problem>) {
+    let mut tell = |what: String, mend: &str| problems.push(problem(edition, what, mend));
+    for class in seen.storage.iter().filter(|class| edition.storage_rate(class).is_none()) {
+        tell(format!("the storage class `{class}` has no price"), "add it to `storage`");
+    }
+    for class in seen.traffic.iter().filter(|class| edition.network_rate(class).is_none()) {
+        tell(format!("the traffic class `{class}` has no price"), "add it to `network`");
+    }
+    if seen.load_balancers && edition.load_balancer.is_none() {
+        tell("load balancers have no price".to_owned(), "add `load_balancer`");
+    }
+    for service in seen.services.iter().filter(|service| !edition.services.contains_key(*service)) {
+        tell(
+            format!("the service `{service}` has no price"),
+            "add it to `services`; a price of zero is a price",
+        );
+    }
+}
+
+/// Tenants that do not exist, and namespaces that are both somebody's and everybody's.
+fn check_people(edition: &Edition, seen: &Seen, problems: &mut Vec<Problem>) {
+    let shared = edition.shared_costs.iter().map(|cost| (cost.name.as_str(), &cost.policy));
+    for (name, policy) in shared.chain([("idle", &edition.idle)]) {
+        let Policy::Weighted(weights) = policy else { continue };
+        for tenant in weights.keys().filter(|tenant| !seen.tenants.contains(*tenant)) {
+            let message = format!("`{name}` is shared with `{tenant}`, which is no tenant");
+            problems.push(problem(edition, message, "correct the name, or remove it from the weights"));
+        }
+    }
+    for ((cluster, namespace), state) in &seen.namespaces {
+        let Some(tenant) = &state.tenant else { continue };
+        if let Some(cost) = edition.shared_by(namespace, &state.labels) {
+            let message = format!(
+                "the namespace `{namespace}` in the cluster `{cluster}` belongs to `{tenant}` and is shared by `{}`",
+                cost.name
+            );
+            problems.push(problem(edition, message, "a namespace is one or the other: narrow the selection"));
+        }
+    }
 }

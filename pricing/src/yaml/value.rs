@@ -94,7 +94,11 @@ impl<'d> Value<'d> {
 
     /// Refuses the value for not being what was expected. An alias was already told of.
     pub(super) fn expected(&self, what: &str) -> Refused {
-        let mend = if self.is_null() { "give it a value, or remove the key" } else { "" };
+        let mend = match (self.is_null(), self.path.is_empty()) {
+            (true, true) => "the file is empty",
+            (true, false) => "give it a value, or remove the key",
+            (false, _) => "",
+        };
         self.refuse(format!("expected {what}, found {}", self.kind.describe()), mend)
     }
 
@@ -106,37 +110,42 @@ impl<'d> Value<'d> {
         }
     }
 
-    /// Its items. Every item is read, whatever the ones before had.
-    pub fn list<T>(&self, reader: impl Fn(&Value<'d>) -> Result<T, Refused>) -> Result<Vec<T>, Refused> {
+    /// The places of its items.
+    pub fn items(&self) -> Result<Vec<Value<'d>>, Refused> {
         let Kind::List(items) = self.kind else { return Err(self.expected("a list")) };
-        let read: Vec<Result<T, Refused>> = items
-            .iter()
-            .enumerate()
-            .map(|(index, item)| reader(&self.place(item.at, &item.kind, join_index(&self.path, index))))
-            .collect();
+        let place =
+            |(index, item): (usize, &'d Node)| self.place(item.at, &item.kind, join_index(&self.path, index));
+        Ok(items.iter().enumerate().map(place).collect())
+    }
+
+    /// Its items, read. Every item is read, whatever the ones before had.
+    pub fn list<T>(&self, reader: impl Fn(&Value<'d>) -> Result<T, Refused>) -> Result<Vec<T>, Refused> {
+        let read: Vec<Result<T, Refused>> = self.items()?.iter().map(reader).collect();
         read.into_iter().collect()
     }
 
-    /// A mapping whose keys the writer chose. Every entry is read, whatever the ones before had.
+    /// The keys that the writer chose and the places of their values.
+    pub fn entries(&self) -> Result<Vec<(Key<'d>, Value<'d>)>, Refused> {
+        let Kind::Mapping(entries) = self.kind else { return Err(self.expected("a mapping")) };
+        let place = |(name, value): &'d (Node, Node)| {
+            // Keys that are no names were told of when the file was parsed.
+            let Kind::Scalar { text, .. } = &name.kind else { return None };
+            let path = join(&self.path, text);
+            let key = Key { text, place: self.place(name.at, &name.kind, path.clone()) };
+            Some((key, self.place(value.at, &value.kind, path)))
+        };
+        Ok(entries.iter().filter_map(place).collect())
+    }
+
+    /// A mapping whose keys the writer chose, read. Every entry is read, whatever the ones before had.
     pub fn map<K: Ord, T>(
         &self,
         key: impl Fn(&Key<'d>) -> Result<K, Refused>,
         reader: impl Fn(&Value<'d>) -> Result<T, Refused>,
     ) -> Result<BTreeMap<K, T>, Refused> {
-        let Kind::Mapping(entries) = self.kind else { return Err(self.expected("a mapping")) };
-        let read: Vec<Result<(K, T), Refused>> = entries
-            .iter()
-            .filter_map(|(node, value)| {
-                // Keys that are no names were told of when the file was parsed.
-                let Kind::Scalar { text, .. } = &node.kind else { return None };
-                let path = join(&self.path, text);
-                let place = self.place(node.at, &node.kind, path.clone());
-                let name = key(&Key { text, place });
-                let value = reader(&self.place(value.at, &value.kind, path));
-                Some(name.and_then(|name| value.map(|value| (name, value))))
-            })
-            .collect();
-        read.into_iter().collect()
+        let read: Vec<(Result<K, Refused>, Result<T, Refused>)> =
+            self.entries()?.iter().map(|(name, value)| (key(name), reader(value))).collect();
+        read.into_iter().map(|(key, value)| Ok((key?, value?))).collect()
     }
 }
 

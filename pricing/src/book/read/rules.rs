@@ -1,0 +1,209 @@
+//! What no entry can see alone: entries that compete, contradict or miss each other.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
+use super::Placed;
+use super::part::Part;
+use crate::book::{Basis, Edition, Model, Pattern, Policy, PoolPrice, SharedCost, SharedWhat, Terms};
+use crate::charge::Kind;
+use crate::names::CostCenter;
+use crate::problem::Refused;
+use crate::time::{BillingZone, Hour};
+
+/// The more specific first: the pool decides, then the instance type, the capacity type, the cluster.
+pub(super) fn by_class(a: &PoolPrice, b: &PoolPrice) -> Ordering {
+    specificity(a, b).then_with(|| dimensions(a).cmp(&dimensions(b)))
+}
+
+fn specificity(a: &PoolPrice, b: &PoolPrice) -> Ordering {
+    dimensions(a)
+        .iter()
+        .zip(dimensions(b))
+        .map(|(a, b)| a.by_specificity(b))
+        .find(|order| order.is_ne())
+        .unwrap_or(Ordering::Equal)
+}
+
+fn dimensions(entry: &PoolPrice) -> [&Pattern; 4] {
+    [&entry.pool, &entry.instance_type, &entry.capacity_type, &entry.cluster]
+}
+
+/// The more specific first.
+pub(super) fn by_pattern(a: &Pattern, b: &Pattern) -> Ordering {
+    a.by_specificity(b).then_with(|| a.cmp(b))
+}
+
+/// Each pair, the one that stands later in the files second.
+fn pairs<'p, 'd, T>(
+    entries: &'p [Placed<'d, T>],
+) -> impl Iterator<Item = (&'p Placed<'d, T>, &'p Placed<'d, T>)> {
+    entries.iter().enumerate().flat_map(|(index, a)| {
+        entries.iter().skip(index.saturating_add(1)).map(move |b| {
+            let place = |placed: &Placed<'d, T>| (placed.place.file(), placed.place.line());
+            if place(a) <= place(b) { (a, b) } else { (b, a) }
+        })
+    })
+}
+
+/// No price class has two best entries.
+pub(super) fn pools_do_not_compete(pools: &[Placed<'_, PoolPrice>]) {
+    for (a, b) in pairs(pools) {
+        let (ours, theirs) = (dimensions(&b.value), dimensions(&a.value));
+        if ours == theirs {
+            let message = format!("these nodes already have a price in {}", a.at());
+            b.place.refuse(message, "keep one of the two entries");
+        } else if specificity(&a.value, &b.value).is_eq()
+            && ours.iter().zip(theirs).all(|(a, b)| a.overlaps(b))
+        {
+            let message = format!("it is as good as the entry in {} for nodes that both match", a.at());
+            b.place.refuse(message, "make one of them more specific");
+        }
+    }
+}
+
+/// No class of what is metered has two best entries.
+pub(super) fn patterns_do_not_compete<T>(entries: &[Placed<'_, T>], what: &str, of: impl Fn(&T) -> &Pattern) {
+    for (a, b) in pairs(entries) {
+        let (first, second) = (of(&a.value), of(&b.value));
+        if first == second {
+            let message = format!("the {what} `{second}` already has a price in {}", a.at());
+            b.place.refuse(message, "keep one of the two entries");
+        } else if first.by_specificity(second).is_eq() && first.overlaps(second) {
+            let message = format!("`{second}` is as good as `{first}` in {} for what both match", a.at());
+            b.place.refuse(message, "make one of them more specific");
+        }
+    }
+}
+
+/// A name stands for one thing.
+pub(super) fn names_differ<T>(entries: &[Placed<'_, T>], what: &str, of: impl Fn(&T) -> &str) {
+    for (a, b) in pairs(entries) {
+        if of(&a.value) == of(&b.value) {
+            let message = format!("the {what} `{}` is already given in {}", of(&b.value), a.at());
+            b.place.refuse(message, "keep one of the two entries");
+        }
+    }
+}
+
+/// A quota is a namespace's, not a pool's: on two pools it would be billed twice.
+pub(super) fn quota_is_for_one_pool(pools: &[Placed<'_, PoolPrice>]) {
+    let quota: Vec<_> = pools.iter().filter(|entry| entry.value.basis == Basis::Quota).cloned().collect();
+    for entry in quota.iter().filter(|entry| !entry.value.pool.is_exact()) {
+        let message = format!("basis `quota` is for one pool, but `{}` may match several", entry.value.pool);
+        entry.place.refuse(message, "write the pool's name");
+    }
+    for (a, b) in pairs(&quota) {
+        if a.value.pool != b.value.pool && a.value.cluster.overlaps(&b.value.cluster) {
+            let message = format!("a second pool with basis `quota`; the first is in {}", a.at());
+            b.place.refuse(message, "quotas can be billed on one pool per cluster only: use `max` here");
+        }
+    }
+}
+
+/// A namespace's cost is shared once.
+pub(super) fn namespaces_are_shared_once(costs: &[Placed<'_, SharedCost>]) {
+    let names = |cost: &SharedCost| match &cost.what {
+        SharedWhat::Namespaces { names, .. } => names.clone(),
+        SharedWhat::Fixed(_) => Vec::new(),
+    };
+    for (a, b) in pairs(costs) {
+        let theirs = names(&a.value);
+        for name in names(&b.value).iter().filter(|name| theirs.iter().any(|other| other.overlaps(name))) {
+            let message = format!("namespaces like `{name}` are already shared by the entry in {}", a.at());
+            b.place.refuse(message, "a namespace is shared once: keep it in one entry");
+        }
+    }
+}
+
+/// What is kept needs somebody who keeps it.
+pub(super) fn nothing_is_kept_nowhere(
+    idle: Option<&Result<Placed<'_, Policy>, Refused>>,
+    costs: &[Placed<'_, SharedCost>],
+) {
+    let idle = idle.and_then(|idle| idle.as_ref().ok()).map(|idle| (&idle.place, &idle.value));
+    let costs = costs.iter().map(|cost| (&cost.place, &cost.value.policy));
+    for (place, policy) in idle.into_iter().chain(costs) {
+        if matches!(policy, Policy::Keep(None)) {
+            let mend = "add `platform_cost_center`, or name one: {keep: CC-1}";
+            place.refuse("`keep` without a cost centre that keeps it", mend);
+        }
+    }
+}
+
+/// An override on a pool in the cost model would move other tenants' shares.
+pub(super) fn overrides_have_rate_pools(
+    cost_centers: &[Placed<'_, (CostCenter, Terms)>],
+    pools: &[Placed<'_, PoolPrice>],
+    complete: bool,
+) {
+    for placed in cost_centers {
+        for entry in placed.value.1.overrides.iter().filter(|entry| entry.kind == Kind::Compute) {
+            let mut any = false;
+            for pool in pools.iter().filter(|pool| pool.value.pool.overlaps(&entry.pool)) {
+                any = true;
+                if matches!(pool.value.model, Model::Cost { .. }) {
+                    let message = format!(
+                        "the override for the pool `{}` would act on a pool in the cost model ({})",
+                        entry.pool,
+                        pool.at()
+                    );
+                    placed
+                        .place
+                        .refuse(message, "overrides are for pools in the model `rate`: name one of those");
+                    break;
+                }
+                let [of_pool, rest @ ..] = dimensions(&pool.value);
+                if of_pool.covers(&entry.pool) && rest.iter().all(|pattern| pattern.is_any()) {
+                    // Entries after this one price nothing of what the override speaks of.
+                    break;
+                }
+            }
+            if !any && complete {
+                let message =
+                    format!("the override for the pool `{}` matches no entry of `pools`", entry.pool);
+                placed.place.refuse(message, "name a pool that has a price");
+            }
+        }
+    }
+}
+
+/// A ledger has one currency.
+pub(super) fn one_currency(parts: &[Part<'_>]) {
+    let mut given = parts.iter().filter_map(|part| part.currency.as_ref().ok());
+    let Some(first) = given.next() else { return };
+    for other in given.filter(|other| other.value != first.value) {
+        let message = format!("the currency is `{}`, but `{}` in {}", other.value, first.value, first.at());
+        other.place.refuse(message, "all prices of a ledger are in one currency");
+    }
+}
+
+/// A label stands for one edition.
+pub(super) fn versions_differ(editions: &[Placed<'_, Edition>]) {
+    names_differ(editions, "version", |edition| &edition.version);
+}
+
+/// Terms act once a month, on the whole of it.
+pub(super) fn terms_change_at_period_starts(by_date: &BTreeMap<Hour, Vec<Part<'_>>>, zone: BillingZone) {
+    let mut before: BTreeMap<&CostCenter, &Terms> = BTreeMap::new();
+    for (from, parts) in by_date {
+        let placed: Vec<_> = parts.iter().flat_map(|part| &part.cost_centers.items).collect();
+        let now: BTreeMap<&CostCenter, &Terms> =
+            placed.iter().map(|placed| (&placed.value.0, &placed.value.1)).collect();
+        if zone.hours(zone.period_of(*from)).from != *from {
+            let mend = "terms change at the start of a billing period: move this to the next one";
+            for entry in placed.iter().filter(|e| before.get(&e.value.0) != Some(&&e.value.1)) {
+                let message = format!("the terms of `{}` change inside a billing period", entry.value.0);
+                entry.place.refuse(message, mend);
+            }
+            let complete = parts.iter().all(|part| part.cost_centers.complete);
+            for name in before.keys().filter(|name| complete && !now.contains_key(*name)) {
+                if let Some(part) = parts.first() {
+                    let message = format!("the terms of `{name}` end inside a billing period");
+                    part.root.refuse(message, mend);
+                }
+            }
+        }
+        before = now;
+    }
+}

@@ -1,0 +1,101 @@
+//! What is agreed with cost centres.
+
+use std::collections::BTreeSet;
+
+use super::amounts::{discount, markup, name, pattern, price};
+use crate::book::{MeteredRate, Override, Pattern, Terms};
+use crate::charge::Kind;
+use crate::names::CostCenter;
+use crate::problem::Refused;
+use crate::yaml::Value;
+
+/// Kinds whose list price can be replaced.
+const PRICED: [Kind; 4] = [Kind::Compute, Kind::Storage, Kind::Network, Kind::LoadBalancer];
+
+/// One entry of `cost_centers`.
+pub(super) fn cost_center(value: &Value<'_>) -> Result<(CostCenter, Terms), Refused> {
+    let mut keys = value.mapping()?;
+    let name = keys.required("cost_center", name);
+    let which = keys.at_most_one(&["discount", "markup"]);
+    let percentage = match which {
+        Err(refused) => Err(refused),
+        Ok(None) => Ok(0),
+        Ok(Some("discount")) => keys.required("discount", discount).map(i64::saturating_neg),
+        Ok(Some(_)) => keys.required("markup", markup),
+    };
+    let kinds = keys.with_default("kinds", Vec::new(), |value| value.list(direct_kind));
+    if keys.has("kinds") && which == Ok(None) {
+        value.refuse(
+            "`kinds` says what a percentage acts on, but there is none",
+            "add `discount` or `markup`",
+        );
+    }
+    let overrides = keys.with_default("overrides", Vec::new(), |value| value.list(price_override));
+    if which == Ok(None) && !keys.has("overrides") {
+        value
+            .refuse("nothing is agreed here", "add `discount`, `markup` or `overrides`, or remove the entry");
+    }
+    keys.finish();
+    let mut overrides = overrides?;
+    overrides.sort_by(|a, b| {
+        (a.kind.cmp(&b.kind))
+            .then_with(|| a.pool.by_specificity(&b.pool))
+            .then_with(|| a.item.by_specificity(&b.item))
+            .then_with(|| (&a.pool, &a.item).cmp(&(&b.pool, &b.item)))
+    });
+    refuse_ambiguous(value, &overrides);
+    let percentage_kinds: BTreeSet<Kind> = kinds?.into_iter().collect();
+    Ok((CostCenter::new(name?), Terms { overrides, percentage: percentage?, percentage_kinds }))
+}
+
+fn direct_kind(value: &Value<'_>) -> Result<Kind, Refused> {
+    let words: Vec<(&str, Kind)> =
+        Kind::ALL.into_iter().filter(|kind| kind.is_direct()).map(|kind| (kind.as_str(), kind)).collect();
+    value.word(&words)
+}
+
+fn price_override(value: &Value<'_>) -> Result<Override, Refused> {
+    let mut keys = value.mapping()?;
+    let kind = keys.required("kind", |v| v.word(&PRICED.map(|kind| (kind.as_str(), kind))));
+    let pool = keys.optional("pool", pattern);
+    let item = keys.with_default("item", Pattern::any(), pattern);
+    let rate = match keys.exactly_one(&["price", "price_per_month"]) {
+        Err(refused) => Err(refused),
+        Ok("price") => keys.required("price", price).map(MeteredRate::PerUnit),
+        Ok(_) => keys.required("price_per_month", price).map(MeteredRate::PerUnitMonth),
+    };
+    keys.finish();
+    let (kind, pool, item, rate) = (kind?, pool?, item?, rate?);
+    if kind != Kind::Compute && pool.is_some() {
+        let message = format!("`pool` means nothing for the kind `{kind}`");
+        return Err(value.refuse(message, "remove `pool`"));
+    }
+    if kind == Kind::Compute && item.is_any() {
+        let message = "a price for every resource alike is never what is meant";
+        return Err(value.refuse(message, "add `item: cpu`, `memory` or a GPU resource"));
+    }
+    if matches!((kind, rate), (Kind::Compute | Kind::Network, MeteredRate::PerUnitMonth(_))) {
+        let message = format!("a price per month means nothing for the kind `{kind}`");
+        return Err(value.refuse(message, "write `price`, per unit"));
+    }
+    Ok(Override { kind, pool: pool.unwrap_or_else(Pattern::any), item, rate })
+}
+
+/// Overrides of one cost centre that would both be the best for some line.
+fn refuse_ambiguous(value: &Value<'_>, overrides: &[Override]) {
+    for (index, a) in overrides.iter().enumerate() {
+        for b in overrides.iter().skip(index.saturating_add(1)) {
+            let equal = a.kind == b.kind
+                && a.pool.by_specificity(&b.pool).is_eq()
+                && a.item.by_specificity(&b.item).is_eq();
+            if equal && a.pool.overlaps(&b.pool) && a.item.overlaps(&b.item) {
+                let message = format!(
+                    "two overrides of the kind `{}` are equally good for some lines: pool `{}`, item `{}` and pool \
+                     `{}`, item `{}`",
+                    a.kind, a.pool, a.item, b.pool, b.item
+                );
+                value.refuse(message, "remove one, or make one of them more specific");
+            }
+        }
+    }
+}

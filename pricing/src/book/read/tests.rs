@@ -1,0 +1,215 @@
+//! Books that are refused, with every problem in words, and books that are good.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::{PriceBook, Source};
+use crate::book::{Model, MonthlyAmount, NodeCost, Policy, Seen};
+use crate::names::PriceClass;
+use crate::ownership::NamespaceState;
+use crate::time::{BillingZone, HourRange};
+
+fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+}
+
+fn files(folder: &Path, suffix: &str) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.to_str().unwrap().ends_with(suffix))
+        .collect();
+    files.sort();
+    files
+}
+
+fn berlin() -> BillingZone {
+    BillingZone::new("Europe/Berlin").unwrap()
+}
+
+/// A case may hold several files: a line `# file: name` begins the next.
+fn sources(text: &str) -> Vec<Source> {
+    if !text.starts_with("# file: ") {
+        return vec![Source { name: "book.yaml".to_owned(), text: text.to_owned() }];
+    }
+    format!("\n{text}")
+        .split("\n# file: ")
+        .skip(1)
+        .map(|part| {
+            let (name, text) = part.split_once('\n').unwrap();
+            Source { name: name.to_owned(), text: text.to_owned() }
+        })
+        .collect()
+}
+
+fn book(text: &str) -> PriceBook {
+    PriceBook::parse(&sources(text), berlin()).unwrap_or_else(|problems| {
+        let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        panic!("refused:\n{}", told.join("\n"))
+    })
+}
+
+/// Each `*.bad.yaml` has the problems that its `*.expected` lists, all of them, in that order.
+#[test]
+fn bad_books_are_refused_with_every_problem() {
+    let cases = files(&folder("cases/bad"), ".bad.yaml");
+    assert!(cases.len() >= 15, "the folder of cases was not found whole");
+    for case in cases {
+        let problems = PriceBook::parse(&sources(&fs::read_to_string(&case).unwrap()), berlin())
+            .expect_err(&format!("{} is accepted", case.display()));
+        let told: String = problems.iter().map(|problem| format!("{problem}\n")).collect();
+        let expected = case.to_str().unwrap().replace(".bad.yaml", ".expected");
+        let expected = fs::read_to_string(&expected).unwrap_or_default();
+        assert_eq!(told, expected, "{}:\n{told}", case.display());
+    }
+}
+
+#[test]
+fn good_books_are_read() {
+    let books = files(&folder("books"), ".yaml");
+    assert!(books.len() >= 3, "the folder of books was not found whole");
+    for path in books {
+        let book = book(&fs::read_to_string(&path).unwrap());
+        assert!(!book.editions.is_empty(), "{}", path.display());
+    }
+}
+
+#[test]
+fn the_worked_example_says_what_it_says() {
+    let book = book(include_str!("../../../books/worked-example.yaml"));
+    let [edition] = book.editions.as_slice() else { panic!("one edition") };
+    assert_eq!(edition.effective_from.to_string(), "2026-09-30T22:00:00Z");
+    let [pool] = edition.pools.as_slice() else { panic!("one pool") };
+    assert_eq!(pool.nodes, Some(NodeCost::PerNodeHour("0.2".parse().unwrap())));
+    let Model::Cost { weights } = &pool.model else { panic!("the cost model") };
+    assert_eq!((weights.cpu, weights.memory), (30_000_000, 5_000_000));
+    assert_eq!(edition.shared_costs[0].policy, Policy::Even);
+}
+
+#[test]
+fn the_most_specific_entry_comes_first() {
+    let book = book(include_str!("../../../books/reference.yaml"));
+    let edition = &book.editions[0];
+    let pools: Vec<String> = edition
+        .pools
+        .iter()
+        .map(|entry| format!("{}/{}/{}", entry.pool, entry.instance_type, entry.capacity_type))
+        .collect();
+    assert_eq!(pools, ["reserved/*/*", "default/*/spot", "default/*/*", "burst/*/*", "gpu-*/g5.*/*"]);
+    let price = |pool: &str, instance: &str, capacity: &str| {
+        let class =
+            PriceClass { pool: pool.into(), instance_type: instance.into(), capacity_type: capacity.into() };
+        edition.pool_price(&"eu".into(), &class).and_then(|entry| entry.nodes.clone())
+    };
+    let per_hour = |text: &str| Some(NodeCost::PerNodeHour(text.parse().unwrap()));
+    assert_eq!(price("default", "m5", "spot"), per_hour("0.07"));
+    assert_eq!(price("default", "m5", ""), per_hour("0.2"));
+    let month = MonthlyAmount::Month { nanos: 3_600_000_000_000 };
+    assert_eq!(price("gpu-a", "g5.xlarge", ""), Some(NodeCost::PerMonth(month)));
+    assert_eq!(price("gpu-a", "p4", ""), None);
+    assert!(edition.cluster_price(&"edge-1".into()).is_some());
+    assert_eq!(edition.terms(&"CC-123".into()).unwrap().percentage, -100_000_000);
+    assert_eq!(edition.terms(&"CC-456".into()).unwrap().percentage, 25_000_000);
+}
+
+#[test]
+fn the_edition_in_force_is_the_last_that_has_begun() {
+    let files = [include_str!("../../../books/demo.yaml"), include_str!("../../../books/demo-2026-10.yaml")];
+    let named = |(index, text): (usize, &&str)| Source { name: index.to_string(), text: (*text).to_owned() };
+    let mut files: Vec<Source> = files.iter().enumerate().map(named).collect();
+    let book = PriceBook::parse(&files, berlin()).unwrap();
+    let version = |hour: &str| book.at(hour.parse().unwrap()).map(|edition| edition.version.as_str());
+    assert_eq!(version("2026-07-31T21:00:00Z"), None);
+    assert_eq!(version("2026-07-31T22:00:00Z"), Some("2026-08.1"));
+    assert_eq!(version("2026-09-30T21:00:00Z"), Some("2026-08.1"));
+    assert_eq!(version("2026-09-30T22:00:00Z"), Some("2026-10.1"));
+    files.reverse();
+    assert_eq!(PriceBook::parse(&files, berlin()), Ok(book), "the order of files does not matter");
+}
+
+const SPLIT: &str = r#"# file: a.yaml
+version: "2026-10.1"
+currency: EUR
+effective_from: 2026-09-30T22:00:00Z
+pools: [{basis: max, weights: {memory: 0.00500, cpu: 0.03}, node_hour: 0.2, model: cost, pool: default}]
+# file: b.yaml
+currency: EUR
+effective_from: 2026-10-01T00:00
+shared_costs:
+  - {policy: even, name: platform, namespaces: ["kube-system"]}
+idle: {proportional: "direct_cost"}
+"#;
+
+#[test]
+fn the_digest_is_of_the_meaning() {
+    let plain = include_str!("../../../books/worked-example.yaml");
+    let digest = book(plain).digest;
+    assert_eq!(book(SPLIT).digest, digest, "formatting, order and files do not count");
+    let whole = book(plain);
+    for (from, to) in [
+        ("2026-10.1", "2026-10.2"),
+        ("EUR", "USD"),
+        ("2026-10-01", "2026-11-01"),
+        ("pool: default", "pool: default*"),
+        ("node_hour", "per_month"),
+        ("\"0.20\"", "\"0.21\""),
+        ("\"0.03\"", "\"0.04\""),
+        ("basis: max", "basis: usage"),
+        ("kube-system", "kube-systems"),
+        ("policy: even", "policy: {proportional: cpu}"),
+        ("direct_cost", "memory"),
+    ] {
+        let text = plain.replace(from, to);
+        assert_ne!(text, plain, "`{from}` is not in the book");
+        let other = book(&text);
+        let same = other.editions == whole.editions && other.currency == whole.currency;
+        assert!(!same, "`{from}` means nothing");
+        assert_ne!(other.digest, digest, "{from}");
+    }
+    let utc = BillingZone::new("UTC").unwrap();
+    let elsewhere = plain.replace("2026-10-01", "2026-09-30T22:00:00Z");
+    assert_ne!(PriceBook::parse(&sources(&elsewhere), utc).unwrap().digest, digest, "the zone counts");
+}
+
+#[test]
+fn what_exists_without_a_price_is_told() {
+    let book = book(include_str!("../../../books/reference.yaml"));
+    let class =
+        |pool: &str| PriceClass { pool: pool.into(), instance_type: "".into(), capacity_type: "".into() };
+    let owned = NamespaceState { tenant: Some("a".into()), labels: BTreeMap::new() };
+    let seen = Seen {
+        classes: ["default", "web", "reserved"].map(|pool| ("eu".into(), class(pool))).into(),
+        dedicated: [("eu".into(), "reserved".into())].into(),
+        gpus: [("eu".into(), class("burst"), "amd.com/gpu".to_owned())].into(),
+        storage: ["gp3".into()].into(),
+        traffic: ["all".into()].into(),
+        load_balancers: true,
+        services: ["argocd".into(), "vault".into()].into(),
+        tenants: ["devteam-a".into()].into(),
+        namespaces: [(("eu".into(), "kube-system".into()), owned)].into(),
+    };
+    let hours =
+        |from: &str, until: &str| HourRange { from: from.parse().unwrap(), until: until.parse().unwrap() };
+    let told = |hours| book.check(&seen, hours).iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(
+        told(hours("2026-10-02T00:00:00Z", "2026-10-03T00:00:00Z")),
+        [
+            "price book 2026-10.1: `amd.com/gpu` on the nodes `burst` in the cluster `eu` has no price (add it to \
+         `gpu_hour` of the pool's entry)",
+            "price book 2026-10.1: `support` is shared with `devteam-b`, which is no tenant (correct the name, or \
+         remove it from the weights)",
+            "price book 2026-10.1: the namespace `kube-system` in the cluster `eu` belongs to `a` and is shared by \
+         `platform` (a namespace is one or the other: narrow the selection)",
+            "price book 2026-10.1: the nodes `web` in the cluster `eu` have no price (add an entry to `pools`, or an \
+         amount for the cluster to `clusters`)",
+            "price book 2026-10.1: the pool `reserved` in the cluster `eu` is dedicated, but its nodes have no price \
+         (add `node_hour` to its entry: a dedicated pool is charged by what its nodes cost)",
+            "price book 2026-10.1: the service `vault` has no price (add it to `services`; a price of zero is a price)",
+        ]
+    );
+    let before = told(hours("2026-09-01T00:00:00Z", "2026-09-02T00:00:00Z"));
+    assert_eq!(before.len(), 1, "{before:?}");
+    assert!(before[0].contains("no price is in force from 2026-09-01T00:00:00Z"), "{before:?}");
+    assert_eq!(told(hours("2026-09-01T00:00:00Z", "2026-09-01T00:00:00Z")), [""; 0]);
+}
