@@ -58,7 +58,8 @@ fn bad_books_are_refused_with_every_problem() {
     for case in cases {
         let problems = PriceBook::parse(&sources(&fs::read_to_string(&case).unwrap()), berlin())
             .expect_err(&format!("{} is accepted", case.display()));
-        let told: String = problems.iter().map(|problem| format!("{problem}\n")).collect();
+        let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        let told = format!("{}\n", told.join("\n"));
         let expected = case.to_str().unwrap().replace(".bad.yaml", ".expected");
         let expected = fs::read_to_string(&expected).unwrap_or_default();
         assert_eq!(told, expected, "{}:\n{told}", case.display());
