@@ -1,5 +1,7 @@
 //! The one integration binary: one file per feature, one harness.
+#![cfg(test)]
 
+mod bench;
 mod cli;
 mod demo;
 mod harness;
