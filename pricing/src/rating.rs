@@ -26,8 +26,10 @@ mod sheet;
 
 pub use control::{Control, PoolControl};
 
+pub(crate) use amounts::per_unit;
 use context::Context;
 use sheet::Sheet;
+pub(crate) use sheet::add_quantities;
 
 /// Why an hour cannot be rated.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -9,8 +9,10 @@ use crate::quantity::{Quantity, Unit};
 use crate::time::Period;
 
 mod build;
+mod fit;
+mod terms;
 
-pub use build::build;
+pub use build::{Month, build};
 
 /// A line of a statement. `exact + rounding = amount`, always.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

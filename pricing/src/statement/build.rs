@@ -1,9 +1,17 @@
-//! Terms and rounding.
+//! Folding a period's charges, then terms, then rounding.
 
-use super::PeriodStatements;
-use crate::book::PriceBook;
-use crate::charge::Charge;
-use crate::rating::RatingError;
+use std::collections::BTreeMap;
+
+use super::fit::fit;
+use super::terms;
+use super::{Line, PeriodStatements, Statement};
+use crate::Overflow;
+use crate::book::{Edition, PriceBook};
+use crate::charge::{Charge, Kind, LineKey, item};
+use crate::money::{Money, UnitPrice};
+use crate::names::{CostCenter, TenantName};
+use crate::quantity::{Quantity, Unit};
+use crate::rating::{RatingError, add_quantities};
 use crate::time::Period;
 
 /// Folds a period's charges into lines, adds cost-centre terms, rounds once.
@@ -12,6 +20,165 @@ pub fn build(
     period: Period,
     charges: Vec<Charge>,
 ) -> Result<PeriodStatements, RatingError> {
-    let _ = (book, period, charges);
-    Err(RatingError::Overflow(crate::Overflow("not yet built")))
+    let mut month = Month::new(book, period);
+    for charge in charges {
+        month.add(charge)?;
+    }
+    month.finish()
+}
+
+/// A month while its charges come in: it keeps lines, never hours.
+#[derive(Debug)]
+pub struct Month<'b> {
+    book: &'b PriceBook,
+    period: Period,
+    lines: Lines,
+}
+
+/// Lines before terms and rounding, in the order of their keys.
+pub(super) type Lines = BTreeMap<LineKey, Sum>;
+
+/// What the charges of a line add up to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sum {
+    pub(super) quantity: Option<(Quantity, Unit)>,
+    pub(super) amount: Money,
+}
+
+impl<'b> Month<'b> {
+    /// A month without charges.
+    pub fn new(book: &'b PriceBook, period: Period) -> Self {
+        Self { book, period, lines: BTreeMap::new() }
+    }
+
+    /// Adds a charge of one of its hours or days. Their order does not matter.
+    pub fn add(&mut self, charge: Charge) -> Result<(), RatingError> {
+        let Charge { key, quantity, amount, namespace: _ } = charge;
+        if let Some(sum) = self.lines.get_mut(&key) {
+            sum.amount = sum.amount.checked_add(amount)?;
+            sum.quantity = add_quantities(sum.quantity, quantity, &key)?;
+        } else {
+            self.lines.insert(key, Sum { quantity, amount });
+        }
+        Ok(())
+    }
+
+    /// Adds what acts on the month and rounds: the statements.
+    pub fn finish(mut self) -> Result<PeriodStatements, RatingError> {
+        let hours = self.book.zone.hours(self.period);
+        // Terms change only at a period start; a ledger that begins mid-month begins with its first book.
+        let edition = self
+            .book
+            .at(hours.from)
+            .or_else(|| self.book.editions.first().filter(|edition| edition.effective_from < hours.until));
+        let month_level = match edition {
+            Some(edition) => terms::charges(edition, hours.len(), &self.lines)?,
+            None => Vec::new(),
+        };
+        for charge in &month_level {
+            self.add(charge.clone())?;
+        }
+        let exponent = self.book.currency.exponent();
+        let mut statements: Vec<Statement> = Vec::new();
+        for (key, sum) in std::mem::take(&mut self.lines) {
+            let line = line(key, sum)?;
+            match statements.last_mut() {
+                Some(last) if last.cost_center == line.key.cost_center && last.tenant == line.key.tenant => {
+                    last.lines.push(line);
+                }
+                _ => statements.push(Statement {
+                    cost_center: line.key.cost_center.clone(),
+                    tenant: line.key.tenant.clone(),
+                    lines: vec![line],
+                    exact: Money::ZERO,
+                    amount: Money::ZERO,
+                }),
+            }
+        }
+        for statement in &mut statements {
+            fit(statement, exponent)?;
+        }
+        let amount = round_period(&mut statements, edition, exponent)?;
+        Ok(PeriodStatements {
+            period: self.period,
+            currency: self.book.currency,
+            statements,
+            amount,
+            month_level,
+        })
+    }
+}
+
+/// A line before it is fitted: without a list price it shows the average one.
+fn line(key: LineKey, sum: Sum) -> Result<Line, Overflow> {
+    let unit_price = match (key.unit_price, sum.quantity) {
+        _ if key.kind == Kind::Unpriced => None,
+        (Some(list), _) => Some(list),
+        (None, Some((quantity, _))) => UnitPrice::average(sum.amount, quantity)?,
+        (None, None) => None,
+    };
+    Ok(Line {
+        key,
+        quantity: sum.quantity,
+        unit_price,
+        exact: sum.amount,
+        rounding: Money::ZERO,
+        amount: Money::ZERO,
+    })
+}
+
+/// The period's total is the rounded exact one; what the statements differ from it is one line.
+fn round_period(
+    statements: &mut Vec<Statement>,
+    edition: Option<&Edition>,
+    exponent: u32,
+) -> Result<Money, RatingError> {
+    let exact = Money::sum(statements.iter().map(|statement| statement.exact))?;
+    let rounded = Money::sum(statements.iter().map(|statement| statement.amount))?;
+    let amount = Money::from_minor(exact.to_minor_half_away(exponent)?, exponent)?;
+    let difference = amount.checked_sub(rounded)?;
+    if difference.is_zero() {
+        return Ok(amount);
+    }
+    let (cost_center, tenant) = match edition.and_then(|edition| edition.platform_cost_center.clone()) {
+        Some(cost_center) => (cost_center, TenantName::platform()),
+        None => (CostCenter::unassigned(), TenantName::unassigned()),
+    };
+    let place = statements
+        .binary_search_by(|other| (&other.cost_center, &other.tenant).cmp(&(&cost_center, &tenant)));
+    let place = place.unwrap_or_else(|place| {
+        statements.insert(
+            place,
+            Statement {
+                cost_center: cost_center.clone(),
+                tenant: tenant.clone(),
+                lines: Vec::new(),
+                exact: Money::ZERO,
+                amount: Money::ZERO,
+            },
+        );
+        place
+    });
+    let statement = statements.get_mut(place).ok_or(Overflow("rounding line"))?;
+    let line = Line {
+        key: LineKey {
+            cost_center,
+            tenant,
+            cluster: None,
+            virtual_namespace: None,
+            kind: Kind::Rounding,
+            class: None,
+            item: item::ROUNDING.to_owned(),
+            unit_price: None,
+        },
+        quantity: None,
+        unit_price: None,
+        exact: Money::ZERO,
+        rounding: difference,
+        amount: difference,
+    };
+    let at = statement.lines.partition_point(|other| other.key < line.key);
+    statement.lines.insert(at, line);
+    statement.amount = statement.amount.checked_add(difference)?;
+    Ok(amount)
 }

@@ -4,4 +4,6 @@
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]
+mod statements;
+#[cfg(test)]
 mod worked_example;
