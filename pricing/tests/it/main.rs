@@ -2,7 +2,13 @@
 
 // Only tests live here; saying so lets the lints for tests apply to their helpers.
 #[cfg(test)]
+mod charges;
+#[cfg(test)]
 mod fixture;
+#[cfg(test)]
+mod ownership;
+#[cfg(test)]
+mod policies;
 #[cfg(test)]
 mod statements;
 #[cfg(test)]
