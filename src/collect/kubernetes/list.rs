@@ -1,5 +1,7 @@
 //! Complete lists: all pages of one snapshot, or nothing.
 
+use std::future::Future;
+
 use kube::api::ListParams;
 use kube::core::ObjectList;
 
@@ -20,13 +22,14 @@ pub(super) enum ListError {
 /// Only pages of one snapshot are put together: the server serves what follows a continue token from the
 /// snapshot of the first page, and says so by its resource version. The server's own count of what remains
 /// must come out. Otherwise the list begins anew, a few times.
-pub(super) async fn complete<K, T>(
+pub(super) async fn complete<K, T, Page>(
     params: &ListParams,
-    page: impl AsyncFn(ListParams) -> kube::Result<ObjectList<K>>,
+    page: impl Fn(ListParams) -> Page,
     turn: impl Fn(K) -> T,
 ) -> Result<Vec<T>, ListError>
 where
     K: Clone,
+    Page: Future<Output = kube::Result<ObjectList<K>>>,
 {
     let mut reason = String::new();
     for _ in 0..ATTEMPTS {
@@ -42,13 +45,14 @@ where
     Err(ListError::Incomplete(format!("{reason} ({ATTEMPTS} attempts)")))
 }
 
-async fn attempt<K, T>(
+async fn attempt<K, T, Page>(
     params: &ListParams,
-    page: &impl AsyncFn(ListParams) -> kube::Result<ObjectList<K>>,
+    page: &impl Fn(ListParams) -> Page,
     turn: &impl Fn(K) -> T,
 ) -> Result<Vec<T>, ListError>
 where
     K: Clone,
+    Page: Future<Output = kube::Result<ObjectList<K>>>,
 {
     let mut pages = Pages::default();
     let mut items = Vec::new();
@@ -182,15 +186,15 @@ mod tests {
     #[tokio::test]
     async fn a_list_whose_snapshot_expires_begins_anew_and_keeps_nothing_of_before() {
         let calls = Cell::new(0);
-        let pages = async |params: ListParams| {
+        let pages = |params: ListParams| {
             calls.set(calls.get() + 1);
-            match (calls.get(), params.continue_token.as_deref()) {
+            std::future::ready(match (calls.get(), params.continue_token.as_deref()) {
                 (1, None) => Ok(list("7", "a", Some(1), &[1, 2])),
                 (2, Some("a")) => Err(expired()),
                 (3, None) => Ok(list("9", "b", Some(1), &[2, 3])),
                 (4, Some("b")) => Ok(list("9", "", None, &[4])),
                 other => panic!("not to be asked: {other:?}"),
-            }
+            })
         };
         let items = complete(&ListParams::default(), pages, |item| item * 10).await.unwrap();
         assert_eq!(items, [20, 30, 40]);
@@ -198,7 +202,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_list_that_never_holds_together_is_an_error_and_not_a_part() {
-        let pages = async |_: ListParams| Ok(list("7", "", Some(5), &[1]));
+        let pages = |_: ListParams| std::future::ready(Ok(list("7", "", Some(5), &[1])));
         let error = complete(&ListParams::default(), pages, |item| item).await.unwrap_err();
         assert!(matches!(&error, ListError::Incomplete(why) if why.contains("6 objects were promised")));
     }

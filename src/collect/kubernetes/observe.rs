@@ -7,6 +7,8 @@ use chrono::{DateTime, Utc};
 use defray_ledger::Observation;
 use defray_pricing::names::Uid;
 use defray_pricing::ownership::{NamespaceFact, NodeFact, TenantFact};
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use k8s_openapi::api::core::v1::{Namespace, Node, NodeSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Api;
@@ -170,10 +172,10 @@ impl Collector {
         turn: impl Fn(K) -> Result<Listed<T>, Skipped>,
     ) -> Result<Rows<T>, KubernetesError>
     where
-        K: Clone + DeserializeOwned + Debug,
+        K: Clone + DeserializeOwned + Debug + Send + 'static,
     {
         let params = ListParams::default();
-        match self.complete(kind, &params, async |params| api.list(&params).await, turn).await {
+        match self.complete(kind, &params, pages(api), turn).await {
             Ok(rows) => Ok(Rows::All(rows)),
             Err(KubernetesError::Refused(problem)) => Ok(Rows::Refused(*problem)),
             Err(broken) => Err(broken),
@@ -185,7 +187,7 @@ impl Collector {
         &self,
         kind: Kind,
         params: &ListParams,
-        page: impl AsyncFn(ListParams) -> kube::Result<ObjectList<K>>,
+        page: impl Fn(ListParams) -> Page<K>,
         turn: impl Fn(K) -> T,
     ) -> Result<Vec<T>, KubernetesError>
     where
@@ -204,6 +206,22 @@ impl Collector {
             ListError::Kube(error) => KubernetesError::of_connection(&self.url, &error)
                 .unwrap_or_else(|| KubernetesError::Refused(Box::new(self.refusal(kind, "list", &error)))),
         })
+    }
+}
+
+/// A page under way. Boxed, because the future of an async closure that borrows is not `Send` in the eyes
+/// of whoever spawns what awaits it.
+pub(super) type Page<K> = BoxFuture<'static, kube::Result<ObjectList<K>>>;
+
+/// Asks for pages of a list.
+pub(super) fn pages<K>(api: &Api<K>) -> impl Fn(ListParams) -> Page<K> + use<K>
+where
+    K: Clone + DeserializeOwned + Debug + Send + 'static,
+{
+    let api = api.clone();
+    move |params| {
+        let api = api.clone();
+        async move { api.list(&params).await }.boxed()
     }
 }
 

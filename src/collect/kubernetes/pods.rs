@@ -14,6 +14,7 @@ use kube::runtime::{WatchStreamExt, watcher};
 
 use super::Collector;
 use super::error::KubernetesError;
+use super::observe::pages;
 use super::permissions::Kind;
 use super::settings::PodSource;
 use crate::collect::Finding;
@@ -41,8 +42,8 @@ impl Collector {
         let mut pods = Vec::new();
         for selector in selectors(source) {
             let params = ListParams::default().labels(&selector);
-            let page = async |params| api.list(&params).await;
-            let found = self.complete(Kind::Pods, &params, page, |pod| read(source, &pod.metadata)).await?;
+            let found =
+                self.complete(Kind::Pods, &params, pages(&api), |pod| read(source, &pod.metadata)).await?;
             pods.extend(found.into_iter().flatten());
         }
         pods.sort();
