@@ -1,0 +1,266 @@
+//! Transport: one request, one whole answer, within a deadline and a byte limit, or a refusal.
+//!
+//! Of `prometheus-http-query` only the raw responses are used: see [`super::envelope`].
+
+use std::time::Duration;
+
+use defray_pricing::time::Hour;
+use prometheus_http_query::Client as Http;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use secrecy::ExposeSecret;
+
+use super::envelope::{Expected, Sample, Series, decode, error_notes};
+use super::error::{MeasureError, QueryError};
+use super::queries::{Query, Shape};
+use super::settings::{Settings, SettingsError};
+
+/// Milliseconds of an hour.
+pub(super) const HOUR_MS: i64 = 3_600_000;
+/// Milliseconds between marks.
+pub(super) const MARK_MS: i64 = 60_000;
+/// How much of an error text is kept.
+const EXCERPT: usize = 300;
+
+/// Sends queries.
+#[derive(Clone)]
+pub(super) struct Client {
+    http: Http,
+    params: Vec<(&'static str, String)>,
+    timeout: Duration,
+    byte_limit: usize,
+    shard_size: Option<usize>,
+}
+
+impl Client {
+    pub(super) fn new(settings: &Settings) -> Result<Self, SettingsError> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in &settings.headers {
+            let refuse = || SettingsError::Header(name.clone());
+            let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| refuse())?;
+            let mut value = HeaderValue::from_str(value.expose_secret()).map_err(|_| refuse())?;
+            value.set_sensitive(true);
+            headers.append(header, value);
+        }
+        if let Some(tenant) = &settings.tenant {
+            let value = HeaderValue::from_str(tenant)
+                .map_err(|_| SettingsError::Header("X-Scope-OrgID".to_owned()))?;
+            headers.insert(HeaderName::from_static("x-scope-orgid"), value);
+        }
+        // A redirect would answer with someone's login page, and the environment's proxy is not ours.
+        let mut builder = reqwest::Client::builder()
+            .default_headers(headers)
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .connect_timeout(settings.timeout);
+        if let Some(pem) = &settings.ca_certificate {
+            let certificate = reqwest::Certificate::from_pem(pem.as_bytes())
+                .map_err(|error| SettingsError::Certificate(error.to_string()))?;
+            builder = builder.add_root_certificate(certificate);
+        }
+        let client = builder.build().map_err(|error| SettingsError::Client(error.to_string()))?;
+        let http = Http::from(client, &settings.url)
+            .map_err(|error| SettingsError::Url { url: settings.url.clone(), why: error.to_string() })?;
+        Ok(Self {
+            http,
+            params: settings.dialect.params(),
+            timeout: settings.timeout,
+            byte_limit: settings.byte_limit,
+            shard_size: settings.shard_size,
+        })
+    }
+
+    /// Runs a query over an hour, split by namespace where one answer would be too large.
+    pub(super) async fn run(&self, query: &Query, hour: Hour) -> Result<Vec<Series>, MeasureError> {
+        let whole = match (&query.split_by, self.shard_size) {
+            (Some(_), Some(_)) => Err(QueryError::TooLarge("sharding is configured".to_owned())),
+            _ => self.run_part(query, hour, &query.shape.render(&query.selector)).await,
+        };
+        let error = match whole {
+            Ok(series) => return Ok(series),
+            Err(error) => error,
+        };
+        let (true, Some(label)) = (matches!(error, QueryError::TooLarge(_)), &query.split_by) else {
+            return Err(failed(query, query.shape.render(&query.selector), error));
+        };
+        let values = self.values(query, hour, label).await?;
+        let size = self.shard_size.unwrap_or_else(|| values.len().div_ceil(2)).max(1);
+        let mut waiting: Vec<Vec<String>> = values.chunks(size).rev().map(<[String]>::to_vec).collect();
+        let mut all = Vec::new();
+        while let Some(mut shard) = waiting.pop() {
+            let text = query.shape.render(&query.selector.clone().among(label, &shard));
+            match self.run_part(query, hour, &text).await {
+                Ok(series) => all.extend(series),
+                Err(QueryError::TooLarge(_)) if shard.len() > 1 => {
+                    let rest = shard.split_off(shard.len().div_ceil(2));
+                    waiting.push(rest);
+                    waiting.push(shard);
+                }
+                Err(error) => return Err(failed(query, text, error)),
+            }
+        }
+        Ok(all)
+    }
+
+    /// Every value of a label that the query's series have in the two hours it may look at.
+    async fn values(&self, query: &Query, hour: Hour, label: &str) -> Result<Vec<String>, MeasureError> {
+        let text = format!("count by ({label}) (count_over_time({}[2h]))", query.selector.render());
+        let series = self.instant(&text, hour, Expected::Vector).await;
+        let series = series.map_err(|error| failed(query, text, error))?;
+        let mut values: Vec<String> = series.iter().map(|s| s.label(label).to_owned()).collect();
+        values.sort();
+        Ok(values)
+    }
+
+    async fn run_part(&self, query: &Query, hour: Hour, text: &str) -> Result<Vec<Series>, QueryError> {
+        match query.shape {
+            Shape::Marks | Shape::MarksOfOne => self.marks(text, hour).await,
+            Shape::Raw => self.instant(text, hour, Expected::Matrix).await,
+            Shape::Least | Shape::CountBy(_) => self.instant(text, hour, Expected::Vector).await,
+        }
+    }
+
+    /// An instant query at the last millisecond of the hour: ranges of whole hours then begin just
+    /// before an hour's first instant, whether the server includes their left edge or not.
+    async fn instant(&self, text: &str, hour: Hour, expected: Expected) -> Result<Vec<Series>, QueryError> {
+        let last = hour.end().timestamp().saturating_sub(1);
+        let mut request = self.http.query(text).query("time", format!("{last}.999"));
+        for (name, value) in &self.params {
+            request = request.query(name, value);
+        }
+        let body = self.body(request.post_raw()).await?;
+        decode(&body, expected)
+    }
+
+    /// The server's clock, in milliseconds since 1970.
+    pub(super) async fn server_time(&self) -> Result<i64, QueryError> {
+        let body = self.body(self.http.query("vector(time())").post_raw()).await?;
+        let series = decode(&body, Expected::Vector)?;
+        let sample = series.first().and_then(|series| series.samples.first());
+        sample
+            .map(|sample| sample.value.as_millis())
+            .ok_or_else(|| QueryError::Malformed("no answer to vector(time())".to_owned()))
+    }
+
+    /// An instant query at an instant, for `check`.
+    pub(super) async fn at(&self, text: &str, seconds: i64) -> Result<Vec<Series>, QueryError> {
+        let mut request = self.http.query(text).query("time", seconds);
+        for (name, value) in &self.params {
+            request = request.query(name, value);
+        }
+        decode(&self.body(request.post_raw()).await?, Expected::Vector)
+    }
+
+    /// A status endpoint that may not exist, for `check`.
+    pub(super) async fn status(&self, path: &str) -> Result<serde_json::Value, QueryError> {
+        let mut url = self.http.base_url().clone();
+        url.set_path(&format!("{}/{path}", url.path().trim_end_matches('/')));
+        let client = self.http.inner().clone();
+        let send = async move {
+            client.get(url).send().await.map_err(|error| QueryError::Unreachable(chain(&error)))
+        };
+        let body = self.within(send).await?;
+        serde_json::from_slice(&body).map_err(|error| QueryError::Malformed(error.to_string()))
+    }
+
+    async fn marks(&self, text: &str, hour: Hour) -> Result<Vec<Series>, QueryError> {
+        let start = hour.start().timestamp();
+        let mut request = self.http.query_range(text, start, start.saturating_add(59 * 60), 60.0);
+        for (name, value) in &self.params {
+            request = request.query(name, value);
+        }
+        let series = decode(&self.body(request.post_raw()).await?, Expected::Matrix)?;
+        for s in &series {
+            if let Some(sample) = s.samples.iter().find(|sample| mark_of(sample, hour).is_none()) {
+                return Err(QueryError::Malformed(format!(
+                    "series {:?} has a sample at {} ms, which is none of the 60 marks",
+                    s.labels, sample.at
+                )));
+            }
+        }
+        Ok(series)
+    }
+
+    async fn body(
+        &self,
+        send: impl Future<Output = Result<reqwest::Response, prometheus_http_query::Error>>,
+    ) -> Result<Vec<u8>, QueryError> {
+        self.within(async { send.await.map_err(|error| QueryError::Unreachable(chain(&error))) }).await
+    }
+
+    /// Status, headers and the whole body, before the deadline.
+    async fn within(
+        &self,
+        send: impl Future<Output = Result<reqwest::Response, QueryError>>,
+    ) -> Result<Vec<u8>, QueryError> {
+        let whole = async { self.read(send.await?).await };
+        tokio::time::timeout(self.timeout, whole)
+            .await
+            .unwrap_or_else(|_| Err(QueryError::TimedOut(self.timeout)))
+    }
+
+    async fn read(&self, mut response: reqwest::Response) -> Result<Vec<u8>, QueryError> {
+        let status = response.status();
+        let is_json = response
+            .headers()
+            .get(CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .is_some_and(|value| value.to_ascii_lowercase().contains("json"));
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|e| QueryError::Malformed(chain(&e)))? {
+            if body.len().saturating_add(chunk.len()) > self.byte_limit {
+                return Err(QueryError::TooLarge(format!("more than {} bytes", self.byte_limit)));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        if !status.is_success() {
+            return Err(refusal(status.as_u16(), &body));
+        }
+        if !is_json {
+            return Err(QueryError::Malformed(format!("not JSON but: {}", excerpt(&body))));
+        }
+        Ok(body)
+    }
+}
+
+/// The mark a sample stands at.
+pub(super) fn mark_of(sample: &Sample, hour: Hour) -> Option<u32> {
+    let since = sample.at.checked_sub(hour.start().timestamp_millis())?;
+    let on_a_mark = (0..HOUR_MS).contains(&since) && since.checked_rem(MARK_MS) == Some(0);
+    if on_a_mark { since.checked_div(MARK_MS).and_then(|mark| u32::try_from(mark).ok()) } else { None }
+}
+
+fn failed(query: &Query, text: String, source: QueryError) -> MeasureError {
+    MeasureError::Query { feeds: query.feeds, query: text, source }
+}
+
+/// What a status other than 2xx means.
+fn refusal(status: u16, body: &[u8]) -> QueryError {
+    let notes = error_notes(body).unwrap_or_default();
+    let message = notes.error.unwrap_or_else(|| excerpt(body));
+    let lower = message.to_ascii_lowercase();
+    let limit = ["too many", "exceed", "limit", "too large", "too long"];
+    let over = limit.iter().any(|word| lower.contains(word));
+    let slow = status == 503 && notes.error_type.as_deref() == Some("timeout");
+    match status {
+        413 => QueryError::TooLarge(message),
+        400 | 422 | 500 | 503 if over || slow => QueryError::TooLarge(message),
+        _ => QueryError::Refused { status, message },
+    }
+}
+
+fn excerpt(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(body);
+    let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(EXCERPT).collect();
+    text.trim().to_owned()
+}
+
+/// An error and its causes in one line; `reqwest` alone only says that sending failed.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}

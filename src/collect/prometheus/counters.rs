@@ -1,0 +1,233 @@
+//! Counters telescope: an hour's growth is the sum of the true increases between its raw samples, the
+//! last sample before it carried in, so that the hours of a counter add up to what it counted.
+
+use std::collections::BTreeMap;
+
+use defray_pricing::Overflow;
+use defray_pricing::quantity::Quantity;
+use defray_pricing::time::Hour;
+
+use super::client::HOUR_MS;
+use super::envelope::{Labels, Series};
+use super::reading::Scale;
+
+/// How far back a sample is carried in, and the longest gap whose growth is billed.
+const REACH_MS: i64 = HOUR_MS;
+
+/// What a counter grew by in one hour.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Growth {
+    /// Growth that belongs to the hour.
+    pub(super) measured: Quantity,
+    /// Growth across a gap of more than an hour: it belongs to no one hour and is not billed.
+    pub(super) unmeasured: Quantity,
+}
+
+impl Growth {
+    pub(super) fn checked_add(self, other: Self) -> Result<Self, Overflow> {
+        Ok(Self {
+            measured: self.measured.checked_add(other.measured)?,
+            unmeasured: self.unmeasured.checked_add(other.unmeasured)?,
+        })
+    }
+}
+
+/// A reading, rounded to the quantity's 1e-6: differences of rounded readings telescope exactly.
+type Rounded = (i64, Quantity);
+
+/// The growth of one series in `hour`, given the samples of the hour and of the hour before.
+///
+/// An increase belongs to the hour of its later sample. `started` is the start of what the counter
+/// counts for, if known: a series without a predecessor counts from zero if it started since.
+pub(super) fn growth(
+    series: &Series,
+    scale: Scale,
+    hour: Hour,
+    started: Option<i64>,
+) -> Result<Growth, Overflow> {
+    let start = hour.start().timestamp_millis();
+    let end = hour.end().timestamp_millis();
+    let mut carried = None;
+    let mut within = Vec::new();
+    for sample in &series.samples {
+        if sample.at >= start.saturating_sub(REACH_MS) && sample.at < start {
+            carried = Some((sample.at, scale.quantity(sample.value)?));
+        } else if (start..end).contains(&sample.at) {
+            within.push((sample.at, scale.quantity(sample.value)?));
+        }
+    }
+    telescope(carried, &within, started)
+}
+
+fn telescope(
+    carried: Option<Rounded>,
+    samples: &[Rounded],
+    started: Option<i64>,
+) -> Result<Growth, Overflow> {
+    let mut growth = Growth::default();
+    let mut before = carried;
+    for &(at, value) in samples {
+        // Proof that the counter stood at zero less than an hour ago, and after `since`.
+        let from_zero =
+            |since: i64| started.is_some_and(|s| s > since && s <= at && at.saturating_sub(s) <= REACH_MS);
+        match before {
+            Some((then, last)) => {
+                // A counter that went down was reset and counts from zero again.
+                let grown = if value < last { value } else { value.checked_sub(last)? };
+                if at.saturating_sub(then) <= REACH_MS {
+                    growth.measured = growth.measured.checked_add(grown)?;
+                } else if from_zero(then) {
+                    growth.measured = growth.measured.checked_add(value)?;
+                } else {
+                    growth.unmeasured = growth.unmeasured.checked_add(grown)?;
+                }
+            }
+            None if from_zero(i64::MIN) => growth.measured = growth.measured.checked_add(value)?,
+            None => {}
+        }
+        before = Some((at, value));
+    }
+    Ok(growth)
+}
+
+/// How many of a counter's samples lie in the hour: what decides between duplicates.
+pub(super) fn weight(series: &Series, hour: Hour) -> usize {
+    let within = hour.start().timestamp_millis()..hour.end().timestamp_millis();
+    series.samples.iter().filter(|sample| within.contains(&sample.at)).count()
+}
+
+/// When the things behind counters started.
+#[derive(Debug, Default)]
+pub(super) struct Starts {
+    exact: BTreeMap<Labels, i64>,
+    containers: BTreeMap<(String, String, String), Vec<i64>>,
+}
+
+/// Labels that counters have beside those of the thing they count for.
+const COUNTER_LABELS: [&str; 3] = ["__name__", "cpu", "interface"];
+
+fn thing(series: &Series) -> Labels {
+    let own = |name: &String| COUNTER_LABELS.contains(&name.as_str());
+    series.labels.iter().filter(|(name, _)| !own(name)).map(|(k, v)| (k.clone(), v.clone())).collect()
+}
+
+impl Starts {
+    /// From start times, and the labels that name namespace, pod and container.
+    pub(super) fn new(series: &[Series], labels: [&str; 3]) -> Self {
+        let mut starts = Self::default();
+        for one in series {
+            let Some(at) = one.samples.first().map(|sample| sample.value.as_millis()) else { continue };
+            starts.exact.insert(thing(one), at);
+            let [namespace, pod, container] = labels.map(|label| one.label(label).to_owned());
+            starts.containers.entry((namespace, pod, container)).or_default().push(at);
+        }
+        starts
+    }
+
+    /// The start of what a counter counts for: by its very labels, else the last start of that container
+    /// before the counter's first sample in the hour.
+    pub(super) fn of(&self, series: &Series, labels: [&str; 3], hour: Hour) -> Option<i64> {
+        if let Some(at) = self.exact.get(&thing(series)) {
+            return Some(*at);
+        }
+        let start = hour.start().timestamp_millis();
+        let first = series.samples.iter().find(|sample| sample.at >= start)?.at;
+        let [namespace, pod, container] = labels.map(|label| series.label(label).to_owned());
+        let known = self.containers.get(&(namespace, pod, container))?;
+        known.iter().copied().filter(|at| *at <= first).max()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::envelope::Sample;
+    use super::super::reading::Reading;
+    use super::*;
+
+    const MINUTE: i64 = 60_000;
+    const HOUR: Hour = Hour::from_index(500_000);
+
+    fn at(minutes: i64) -> i64 {
+        HOUR.start().timestamp_millis() + minutes * MINUTE
+    }
+
+    /// Samples as (minutes since the hour began, core-seconds).
+    fn measured(samples: &[(i64, u32)], started: Option<i64>) -> (i64, i64) {
+        let samples = samples.iter().map(|&(m, v)| Sample { at: at(m), value: Reading::whole(v) }).collect();
+        let series = Series { labels: Labels::new(), samples };
+        let growth = growth(&series, Scale::ONE, HOUR, started.map(at)).unwrap();
+        (growth.measured.micros() / 1_000_000, growth.unmeasured.micros() / 1_000_000)
+    }
+
+    #[test]
+    fn an_increase_belongs_to_the_hour_of_its_later_sample() {
+        assert_eq!(measured(&[(-1, 10), (1, 14), (59, 20), (60, 99)], None), (10, 0));
+        assert_eq!(measured(&[(0, 14), (59, 20)], None), (6, 0), "a sample on the edge begins the hour");
+    }
+
+    #[test]
+    fn a_reset_counts_from_zero() {
+        assert_eq!(measured(&[(-1, 100), (10, 110), (20, 3), (30, 5)], None), (15, 0));
+    }
+
+    #[test]
+    fn without_predecessor_the_first_sample_is_the_baseline() {
+        assert_eq!(measured(&[(10, 50), (20, 60)], None), (10, 0));
+        assert_eq!(measured(&[(10, 50), (20, 60)], Some(-55)), (10, 0), "started too long ago");
+        assert_eq!(measured(&[(10, 50), (20, 60)], Some(11)), (10, 0), "started after the sample");
+    }
+
+    #[test]
+    fn a_proven_start_counts_from_zero() {
+        assert_eq!(measured(&[(10, 50), (20, 60)], Some(9)), (60, 0));
+        assert_eq!(measured(&[(1, 50), (20, 60)], Some(-2)), (60, 0), "also before the hour");
+    }
+
+    #[test]
+    fn growth_across_more_than_an_hour_is_reported_not_billed() {
+        assert_eq!(measured(&[(-30, 10), (40, 70), (50, 75)], None), (5, 60));
+        assert_eq!(measured(&[(-30, 10), (30, 70)], None), (60, 0), "an hour is not more than an hour");
+        assert_eq!(measured(&[(-61, 10), (0, 70)], None), (0, 0), "carry-in reaches back one hour");
+        assert_eq!(measured(&[(-30, 10), (40, 7)], Some(35)), (7, 0), "a proven start in the gap");
+    }
+
+    proptest! {
+        /// The hours of a counter add up to what it counted, wherever samples and resets lie.
+        #[test]
+        fn hours_telescope(
+            steps in prop::collection::vec((1_i64..50 * MINUTE, 0_u64..10_000_000_000, prop::bool::weighted(0.1)), 1..200)
+        ) {
+            let mut at = HOUR.start().timestamp_millis();
+            let (mut counter, mut truth, mut samples) = (0_u64, 0_i64, Vec::new());
+            let mut last = None;
+            for (gap, step, reset) in steps {
+                at += gap;
+                counter = if reset { step } else { counter + step };
+                let text = format!("{}.{:09}", counter / 1_000_000_000, counter % 1_000_000_000);
+                let value = Reading::parse(&text).unwrap();
+                let rounded = Scale::CORE_SECONDS.quantity(value).unwrap().micros();
+                truth += match last {
+                    Some(before) if rounded >= before => rounded - before,
+                    Some(_) => rounded,
+                    None => 0,
+                };
+                last = Some(rounded);
+                samples.push(Sample { at, value });
+            }
+            let mut total = 0;
+            for index in 0..200 {
+                let hour = Hour::from_index(HOUR.index() + index);
+                let (from, until) =
+                    (hour.start().timestamp_millis() - HOUR_MS, hour.end().timestamp_millis());
+                let seen = samples.iter().copied().filter(|s| (from..until).contains(&s.at)).collect();
+                let series = Series { labels: Labels::new(), samples: seen };
+                let growth = growth(&series, Scale::CORE_SECONDS, hour, None).unwrap();
+                prop_assert_eq!(growth.unmeasured, Quantity::ZERO);
+                total += growth.measured.micros();
+            }
+            prop_assert_eq!(total, truth);
+        }
+    }
+}

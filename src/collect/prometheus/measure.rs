@@ -1,0 +1,127 @@
+//! Joins the answers for one hour into its usage.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use defray_pricing::Overflow;
+use defray_pricing::names::{ClusterName, PriceClass};
+use defray_pricing::quantity::Quantity;
+use defray_pricing::time::Hour;
+use defray_pricing::usage::{Minutes, Source, UsageHour};
+
+use super::client::Client;
+use super::envelope::Series;
+use super::error::MeasureError;
+use super::gauges::MarkSet;
+use super::identity::{Identity, once};
+use super::names::{Names, ObjectLabels};
+use super::queries::{Queries, Query, Shape};
+use super::{Measured, NodeDirectory, Note, PodLabels};
+
+mod compute;
+mod nodes;
+mod objects;
+mod pods;
+
+/// One hour in the making.
+pub(super) struct Measurement<'a> {
+    client: &'a Client,
+    queries: Queries<'a>,
+    hour: Hour,
+    coverage: BTreeMap<Source, MarkSet>,
+    notes: BTreeSet<Note>,
+}
+
+impl<'a> Measurement<'a> {
+    pub(super) fn new(client: &'a Client, queries: Queries<'a>, hour: Hour) -> Self {
+        let coverage = Source::ALL.map(|source| (source, MarkSet::default())).into();
+        Self { client, queries, hour, coverage, notes: BTreeSet::new() }
+    }
+
+    fn names(&self) -> &'a Names {
+        self.queries.names
+    }
+
+    /// Asks, and remembers in which minutes the source had data.
+    async fn ask(&mut self, query: &Query) -> Result<Vec<Series>, MeasureError> {
+        let series = self.client.run(query, self.hour).await?;
+        let minutes = |one: &Series| match query.shape {
+            Shape::Marks | Shape::MarksOfOne => MarkSet::of(one, self.hour),
+            Shape::Raw => MarkSet::of_raw(one, self.hour),
+            Shape::Least | Shape::CountBy(_) => MarkSet::default(),
+        };
+        let seen = series.iter().map(minutes).fold(MarkSet::default(), MarkSet::union);
+        let covered = self.coverage.entry(query.source).or_default();
+        *covered = covered.union(seen);
+        Ok(series)
+    }
+
+    /// Asks for series at marks and keeps one scraper's view of each identity.
+    async fn ask_once<const N: usize>(
+        &mut self,
+        query: &Query,
+        identity: [&str; N],
+        attributes: &[&str],
+    ) -> Result<BTreeMap<[String; N], Vec<Series>>, MeasureError> {
+        let series = self.ask(query).await?;
+        let attributes: Vec<String> = attributes.iter().map(|label| (*label).to_owned()).collect();
+        let labels: BTreeSet<String> = identity.iter().map(|label| (*label).to_owned()).collect();
+        let identify = |one: &Series| Identity {
+            key: identity.map(|label| one.label(label).to_owned()),
+            labels: labels.clone(),
+        };
+        Ok(once(series, &attributes, identify, |one| one.samples.len()))
+    }
+
+    /// Everything about the hour.
+    pub(super) async fn run(
+        mut self,
+        cluster: &ClusterName,
+        directory: &NodeDirectory,
+        labels: Option<&PodLabels>,
+    ) -> Result<Measured, MeasureError> {
+        let mut usage = UsageHour::empty(cluster.clone(), self.hour);
+        let classes = self.classes(directory).await?;
+        let pods = self.pods(labels).await?;
+        usage.compute = self.compute(&pods, &classes).await?;
+        usage.network = self.network(&pods).await?;
+        usage.nodes = self.nodes(&classes).await?;
+        usage.storage = self.storage(&pods).await?;
+        usage.load_balancers = self.load_balancers(&pods).await?;
+        usage.quotas = self.quotas().await?;
+        usage.coverage = self.coverage.iter().map(|(source, minutes)| (*source, minutes.minutes())).collect();
+        usage.canonicalise();
+        if usage.coverage.values().all(|minutes| *minutes == Minutes::NONE) {
+            return Err(MeasureError::NoData(self.hour));
+        }
+        Ok(Measured { usage, notes: self.notes.into_iter().collect() })
+    }
+}
+
+/// Price classes of nodes: from the directory, else from the nodes' labels, else the pool `(none)`.
+struct Classes<'a> {
+    directory: &'a NodeDirectory,
+    labelled: BTreeMap<String, PriceClass>,
+}
+
+impl Classes<'_> {
+    fn of(&self, node: &str) -> PriceClass {
+        let known = self.directory.classes.get(node).or_else(|| self.labelled.get(node));
+        known.cloned().unwrap_or_else(NodeDirectory::unknown)
+    }
+}
+
+/// The first of the node labels that a series carries, with the port of an `instance` cut.
+fn node_label<'a>(series: &'a Series, labels: &'a ObjectLabels) -> Option<(&'a str, &'a str)> {
+    let (label, value) = labels.node.iter().find_map(|label| {
+        let value = series.label(label);
+        (!value.is_empty()).then_some((label.as_str(), value))
+    })?;
+    let host =
+        if label == "instance" { value.rsplit_once(':').map_or(value, |(host, _)| host) } else { value };
+    Some((label, host))
+}
+
+fn add(total: &mut Quantity, more: Quantity) -> Result<(), Overflow> {
+    *total = total.checked_add(more)?;
+    Ok(())
+}

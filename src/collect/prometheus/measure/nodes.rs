@@ -1,0 +1,138 @@
+//! Nodes: when they existed, what they could carry, what their price depends on.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use defray_pricing::names::PriceClass;
+use defray_pricing::ownership::NodeFact;
+use defray_pricing::quantity::Quantity;
+use defray_pricing::usage::NodeRow;
+
+use super::super::NodeDirectory;
+use super::super::envelope::Series;
+use super::super::error::MeasureError;
+use super::super::gauges::{MarkSet, Marks};
+use super::super::identity::{Identity, once};
+use super::super::names::{Names, metric_label};
+use super::super::reading::{Reading, Scale};
+use super::{Classes, Measurement, add, node_label};
+
+/// Labels of `kube_node_info` that describe the node: one that is replaced under its name changes them.
+const ATTRIBUTES: [&str; 9] = [
+    "container_runtime_version",
+    "internal_ip",
+    "kernel_version",
+    "kubelet_version",
+    "kubeproxy_version",
+    "os_image",
+    "pod_cidr",
+    "provider_id",
+    "system_uuid",
+];
+
+impl Measurement<'_> {
+    /// Price classes; labels are only asked for, because they only count, where the directory has gaps.
+    pub(super) async fn classes<'d>(
+        &mut self,
+        directory: &'d NodeDirectory,
+    ) -> Result<Classes<'d>, MeasureError> {
+        let names = self.names();
+        let mut best: BTreeMap<String, (Reading, PriceClass)> = BTreeMap::new();
+        for series in self.ask(&self.queries.node_labels()).await? {
+            let Some((_, node)) = node_label(&series, &names.state) else { continue };
+            let samples = series.samples.first().map(|sample| sample.value).unwrap_or_default();
+            if best.get(node).is_none_or(|(most, _)| samples > *most) {
+                let fact = node_fact(&series, node, names);
+                let class = PriceClass {
+                    pool: fact.pool,
+                    instance_type: fact.instance_type,
+                    capacity_type: fact.capacity_type,
+                };
+                best.insert(node.to_owned(), (samples, class));
+            }
+        }
+        let labelled = best.into_iter().map(|(node, (_, class))| (node, class)).collect();
+        Ok(Classes { directory, labelled })
+    }
+
+    /// node.
+    pub(super) async fn nodes(&mut self, classes: &Classes<'_>) -> Result<Vec<NodeRow>, MeasureError> {
+        let mut existed: BTreeMap<String, MarkSet> = BTreeMap::new();
+        let info = self.ask(&self.queries.nodes()).await?;
+        for (node, series) in self.by_node(info, &ATTRIBUTES) {
+            existed.insert(node, Marks::of(&series, self.hour).set());
+        }
+        let mut capacities: BTreeMap<String, BTreeMap<String, Marks>> = BTreeMap::new();
+        let mut by_resource: BTreeMap<String, Vec<Series>> = BTreeMap::new();
+        for one in self.ask(&self.queries.node_capacity()).await? {
+            by_resource.entry(one.label("resource").to_owned()).or_default().push(one);
+        }
+        for (resource, series) in by_resource {
+            for (node, series) in self.by_node(series, &["resource", "unit"]) {
+                let marks = Marks::of(&series, self.hour);
+                let known = existed.entry(node.clone()).or_default();
+                *known = known.union(marks.set());
+                capacities.entry(node).or_default().insert(resource.clone(), marks);
+            }
+        }
+        let mut rows: BTreeMap<PriceClass, NodeRow> = BTreeMap::new();
+        for (node, marks) in existed {
+            if marks.is_empty() {
+                continue;
+            }
+            let class = classes.of(&node);
+            let row = rows.entry(class.clone()).or_insert_with(|| zero(class));
+            add(&mut row.node_hours, marks.hours()?)?;
+            for (resource, marks) in capacities.remove(&node).unwrap_or_default() {
+                self.add_capacity(row, &resource, &marks)?;
+            }
+        }
+        Ok(rows.into_values().collect())
+    }
+
+    fn add_capacity(&self, row: &mut NodeRow, resource: &str, marks: &Marks) -> Result<(), MeasureError> {
+        let all = MarkSet::ALL;
+        match resource {
+            "cpu" => add(&mut row.cpu_capacity, marks.quantity(Scale::MARKS, all)?)?,
+            "memory" => add(&mut row.memory_capacity, marks.quantity(Scale::BYTE_MARKS, all)?)?,
+            _ => {
+                let gpus = self.names().gpu_resources.iter();
+                for gpu in gpus.filter(|gpu| gpu.metric == resource) {
+                    let quantity = marks.quantity(Scale::MARKS, all)?;
+                    if quantity != Quantity::ZERO {
+                        add(row.gpu_capacity.entry(gpu.name.clone()).or_default(), quantity)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn by_node(&self, series: Vec<Series>, attributes: &[&str]) -> BTreeMap<String, Vec<Series>> {
+        let state = &self.names().state;
+        let attributes: Vec<String> = attributes.iter().map(|label| (*label).to_owned()).collect();
+        let identify = |one: &Series| {
+            let node = node_label(one, state);
+            Identity {
+                key: node.map_or_else(String::new, |(_, node)| node.to_owned()),
+                labels: node.map(|(label, _)| label.to_owned()).into_iter().collect::<BTreeSet<_>>(),
+            }
+        };
+        once(series, &attributes, identify, |one| one.samples.len())
+    }
+}
+
+fn zero(class: PriceClass) -> NodeRow {
+    NodeRow {
+        class,
+        node_hours: Quantity::ZERO,
+        cpu_capacity: Quantity::ZERO,
+        memory_capacity: Quantity::ZERO,
+        gpu_capacity: BTreeMap::new(),
+    }
+}
+
+/// What a node is by the labels that kube-state-metrics carries; taints are not among them.
+pub(in super::super) fn node_fact(series: &Series, node: &str, names: &Names) -> NodeFact {
+    let label = |key: &str| series.labels.get(&metric_label(key)).map(String::as_str);
+    names.nodes.read(node, label, |_| None)
+}

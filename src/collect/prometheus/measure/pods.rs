@@ -1,0 +1,248 @@
+//! What is known about pods: in which phase, on which node, in which virtual namespace.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use defray_pricing::names::VirtualNamespace;
+
+use super::super::PodLabels;
+use super::super::envelope::Series;
+use super::super::error::MeasureError;
+use super::super::gauges::{MarkSet, Marks};
+use super::super::names::{VclusterLabels, metric_label};
+use super::super::reading::Reading;
+use super::{Measurement, node_label};
+
+/// A pod by host namespace and name.
+pub(super) type PodName = (String, String);
+
+/// When a pod ran.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Phases {
+    pub(super) running: MarkSet,
+    pending: MarkSet,
+    done: MarkSet,
+}
+
+impl Phases {
+    /// The marks at which it is known not to have run.
+    pub(super) fn idle(self) -> MarkSet {
+        self.pending.union(self.done).without(self.running)
+    }
+
+    /// Whether it was seen, but only waiting to start.
+    pub(super) fn only_waited(self) -> bool {
+        self.running.is_empty() && self.done.is_empty() && !self.pending.is_empty()
+    }
+
+    fn union(self, other: Self) -> Self {
+        Self {
+            running: self.running.union(other.running),
+            pending: self.pending.union(other.pending),
+            done: self.done.union(other.done),
+        }
+    }
+}
+
+/// Pods of one hour.
+#[derive(Debug, Default)]
+pub(super) struct Pods {
+    by_uid: BTreeMap<[String; 3], Phases>,
+    by_name: BTreeMap<PodName, Phases>,
+    nodes: BTreeMap<PodName, Vec<(Reading, String)>>,
+    host_network: BTreeSet<PodName>,
+    virtual_namespaces: BTreeMap<PodName, VirtualNamespace>,
+    /// Claims and Services that a vCluster synced, by kind-less (namespace, name); filled when asked for.
+    vclusters: BTreeSet<String>,
+}
+
+impl Pods {
+    /// The phases of one pod; by name where the metrics carry no uid.
+    pub(super) fn phases(&self, namespace: &str, pod: &str, uid: &str) -> Phases {
+        let key = [namespace, pod, uid].map(str::to_owned);
+        self.by_uid.get(&key).copied().unwrap_or_else(|| self.phases_by_name(namespace, pod))
+    }
+
+    /// The phases of all pods of that name, one after the other.
+    pub(super) fn phases_by_name(&self, namespace: &str, pod: &str) -> Phases {
+        let key = (namespace.to_owned(), pod.to_owned());
+        self.by_name.get(&key).copied().unwrap_or_default()
+    }
+
+    /// The node of a pod: what kube-state-metrics says, where a scraper's label may be an address; where
+    /// pods of one name ran on several nodes, the label decides.
+    pub(super) fn node(&self, namespace: &str, pod: &str, label: &str) -> String {
+        let key = (namespace.to_owned(), pod.to_owned());
+        let Some(known) = self.nodes.get(&key) else { return label.to_owned() };
+        if known.iter().any(|(_, node)| node == label) {
+            return label.to_owned();
+        }
+        known.iter().max().map_or_else(|| label.to_owned(), |(_, node)| node.clone())
+    }
+
+    pub(super) fn shares_host_network(&self, namespace: &str, pod: &str) -> bool {
+        self.host_network.contains(&(namespace.to_owned(), pod.to_owned()))
+    }
+
+    pub(super) fn virtual_namespace(&self, namespace: &str, pod: &str) -> Option<VirtualNamespace> {
+        self.virtual_namespaces.get(&(namespace.to_owned(), pod.to_owned())).cloned()
+    }
+
+    /// Whether any pod says that a vCluster lives in the namespace.
+    pub(super) fn is_vcluster(&self, namespace: &str) -> bool {
+        self.vclusters.contains(namespace)
+    }
+}
+
+/// A pod's labels, as far as they tell about vClusters.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Synced {
+    managed_by: String,
+    namespace: String,
+    app: String,
+    release: String,
+}
+
+impl Measurement<'_> {
+    pub(super) async fn pods(&mut self, labels: Option<&PodLabels>) -> Result<Pods, MeasureError> {
+        let mut pods = Pods::default();
+        self.read_phases(&mut pods).await?;
+        self.read_nodes(&mut pods).await?;
+        let synced = match labels {
+            Some(labels) => from_directory(labels, &self.names().vcluster),
+            None => self.pod_labels().await?,
+        };
+        place(&mut pods, &synced, &self.names().vcluster.app_values);
+        Ok(pods)
+    }
+
+    async fn read_phases(&mut self, pods: &mut Pods) -> Result<(), MeasureError> {
+        let state = &self.names().state;
+        let identity = [state.namespace.as_str(), &state.pod, &state.uid];
+        // The phase is an attribute: the scraper that saw most of the pod's life decides on all of it.
+        let query = self.queries.phases();
+        for (key, series) in self.ask_once(&query, identity, &["phase"]).await? {
+            let mut phases = Phases::default();
+            for one in &series {
+                let marks = MarkSet::of(one, self.hour);
+                match one.label("phase") {
+                    "Running" => phases.running = phases.running.union(marks),
+                    "Pending" => phases.pending = phases.pending.union(marks),
+                    "Succeeded" | "Failed" => phases.done = phases.done.union(marks),
+                    // `Unknown`: the node does not answer, so nothing is known to have changed.
+                    _ => {}
+                }
+            }
+            let [namespace, pod, _] = &key;
+            let by_name = pods.by_name.entry((namespace.clone(), pod.clone())).or_default();
+            *by_name = by_name.union(phases);
+            pods.by_uid.insert(key, phases);
+        }
+        Ok(())
+    }
+
+    async fn read_nodes(&mut self, pods: &mut Pods) -> Result<(), MeasureError> {
+        let state = &self.names().state;
+        for series in self.ask(&self.queries.pods()).await? {
+            let key = (series.label(&state.namespace).to_owned(), series.label(&state.pod).to_owned());
+            let samples = series.samples.first().map(|sample| sample.value).unwrap_or_default();
+            if let Some((_, node)) = node_label(&series, state) {
+                pods.nodes.entry(key.clone()).or_default().push((samples, node.to_owned()));
+            }
+            if series.label("host_network") == "true" {
+                pods.host_network.insert(key);
+            }
+        }
+        Ok(())
+    }
+
+    async fn pod_labels(&mut self) -> Result<BTreeMap<PodName, Synced>, MeasureError> {
+        let state = &self.names().state;
+        let mut best: BTreeMap<PodName, (Reading, Synced)> = BTreeMap::new();
+        for series in self.ask(&self.queries.pod_labels()).await? {
+            let key = (series.label(&state.namespace).to_owned(), series.label(&state.pod).to_owned());
+            let samples = series.samples.first().map(|sample| sample.value).unwrap_or_default();
+            let synced = from_series(&series, &self.names().vcluster);
+            let known = best.get(&key);
+            if known.is_none_or(|(most, _)| samples > *most) {
+                best.insert(key, (samples, synced));
+            }
+        }
+        Ok(best.into_iter().map(|(key, (_, synced))| (key, synced)).collect())
+    }
+
+    /// Virtual namespaces of synced objects other than pods, by (namespace, name).
+    pub(super) async fn synced_objects(
+        &mut self,
+        query: &super::Query,
+        object: &str,
+    ) -> Result<BTreeMap<PodName, VirtualNamespace>, MeasureError> {
+        let names = self.names();
+        let series = self.ask(query).await?;
+        let synced = series.iter().filter_map(|one| {
+            let synced = from_series(one, &names.vcluster);
+            let key = (one.label(&names.state.namespace).to_owned(), one.label(object).to_owned());
+            let known = !synced.managed_by.is_empty() && !synced.namespace.is_empty();
+            known.then(|| (key, VirtualNamespace::new(synced.namespace)))
+        });
+        Ok(synced.collect())
+    }
+}
+
+fn from_series(series: &Series, labels: &VclusterLabels) -> Synced {
+    let label = |key: &str| series.label(&metric_label(key)).to_owned();
+    Synced {
+        managed_by: label(&labels.managed_by),
+        namespace: label(&labels.namespace),
+        app: label(&labels.app),
+        release: label(&labels.release),
+    }
+}
+
+fn from_directory(pods: &PodLabels, labels: &VclusterLabels) -> BTreeMap<PodName, Synced> {
+    let of = |all: &BTreeMap<String, String>| {
+        let label = |key: &str| all.get(key).cloned().unwrap_or_default();
+        Synced {
+            managed_by: label(&labels.managed_by),
+            namespace: label(&labels.namespace),
+            app: label(&labels.app),
+            release: label(&labels.release),
+        }
+    };
+    let pods = pods.labels.iter();
+    pods.map(|((namespace, pod), all)| ((namespace.as_str().to_owned(), pod.clone()), of(all))).collect()
+}
+
+/// Finds each pod's virtual namespace.
+///
+/// A namespace is a vCluster's if any pod in it is synced or is its control plane by `app`. There, what
+/// is not synced is the control plane if it carries the chart's labels, or if the metrics carry those of
+/// no pod at all, so that nothing could be told apart by them.
+fn place(pods: &mut Pods, synced: &BTreeMap<PodName, Synced>, app_values: &[String]) {
+    let is_control_plane = |s: &Synced| s.managed_by.is_empty() && app_values.contains(&s.app);
+    let of_vcluster = synced.iter().filter(|(_, s)| !s.managed_by.is_empty() || is_control_plane(s));
+    pods.vclusters = of_vcluster.map(|((namespace, _), _)| namespace.clone()).collect();
+    let chart_labels = synced.values().any(|s| !s.app.is_empty() || !s.release.is_empty());
+    for (key, labels) in synced {
+        let place = if !labels.managed_by.is_empty() {
+            (!labels.namespace.is_empty()).then(|| VirtualNamespace::new(labels.namespace.as_str()))
+        } else if pods.is_vcluster(&key.0)
+            && (!chart_labels || is_control_plane(labels) || !labels.release.is_empty())
+        {
+            Some(VirtualNamespace::new(VirtualNamespace::CONTROL_PLANE))
+        } else {
+            None
+        };
+        if let Some(place) = place {
+            pods.virtual_namespaces.insert(key.clone(), place);
+        }
+    }
+}
+
+/// The sum of marks, for pods' effective requests.
+pub(super) fn summed<'a>(marks: impl Iterator<Item = &'a Marks>) -> Result<Marks, defray_pricing::Overflow> {
+    let mut sum = Marks::NONE;
+    for one in marks {
+        sum = sum.added(one)?;
+    }
+    Ok(sum)
+}
