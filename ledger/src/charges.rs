@@ -1,12 +1,21 @@
 //! Charge days: rated from their hours and replaced whole.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use chrono::NaiveDate;
-use defray_pricing::charge::Charge;
+use defray_pricing::charge::{Charge, LineKey};
 use defray_pricing::digest::Digest;
+use defray_pricing::names::Namespace;
 use defray_pricing::time::{Hour, Period};
 
+use defray_pricing::money::Money;
+use defray_pricing::quantity::{Quantity, Unit};
+use sqlx::AssertSqlSafe;
+
+use crate::backend::args;
+use crate::codec::charges as codec;
+use crate::columns::{charge_columns, push_charge, read_charge};
 use crate::{Ledger, LedgerError, Scope, WriteGuard};
 
 /// One local day of charges, hour by hour.
@@ -33,40 +42,135 @@ pub struct DailyAmount {
 
 impl Ledger {
     /// Replaces a day whole. Under the digest it already has, nothing is written; says whether it was.
-    pub async fn put_day(&self, _guard: &WriteGuard, _day: ChargeDay) -> Result<bool, LedgerError> {
-        Err(LedgerError::NotYet("put_day"))
+    pub async fn put_day(&self, guard: &WriteGuard, day: ChargeDay) -> Result<bool, LedgerError> {
+        let name = day.day.to_string();
+        let mut tx = self.write(guard).await?;
+        let known =
+            tx.fetch_one("SELECT inputs FROM charge_days WHERE day = $1", args![name.as_str()]).await?;
+        if let Some(mut row) = known
+            && row.digest()? == day.inputs
+        {
+            return Ok(false);
+        }
+        let blob = codec::write(&name, &day.hours)?;
+        let mut rows = Vec::new();
+        for (n, charge) in (0_i64..).zip(fold(day.hours.into_iter().flat_map(|(_, charges)| charges))?) {
+            let mut row = args![name.as_str(), n];
+            push_charge(&mut row, &charge)?;
+            rows.push(row);
+        }
+        tx.execute("DELETE FROM day_charges WHERE day = $1", args![name.as_str()]).await?;
+        tx.execute(
+            "INSERT INTO charge_days (day, period, inputs, blob_digest, content) VALUES ($1, $2, $3, $4, $5) \
+             ON CONFLICT (day) DO UPDATE SET period = excluded.period, inputs = excluded.inputs, \
+             blob_digest = excluded.blob_digest, content = excluded.content",
+            args![name.as_str(), day.period.to_string(), day.inputs, Digest::of(&blob), blob],
+        )
+        .await?;
+        tx.insert(concat!("day_charges (day, n, ", charge_columns!(), ")"), rows).await?;
+        tx.commit().await?;
+        Ok(true)
     }
 
     /// Under which digest each day of a period was rated.
     pub async fn day_inputs(
         &self,
         _scope: &Scope,
-        _period: Period,
+        period: Period,
     ) -> Result<BTreeMap<NaiveDate, Digest>, LedgerError> {
-        Err(LedgerError::NotYet("day_inputs"))
+        let rows = self
+            .read()
+            .await?
+            .fetch("SELECT day, inputs FROM charge_days WHERE period = $1", args![period.to_string()])
+            .await?;
+        rows.into_iter().map(|mut row| Ok((row.parse("a day")?, row.digest()?))).collect()
     }
 
     /// A day's charges folded over its hours, in the order of key, namespace.
-    pub async fn day_charges(&self, _scope: &Scope, _day: NaiveDate) -> Result<Vec<Charge>, LedgerError> {
-        Err(LedgerError::NotYet("day_charges"))
+    pub async fn day_charges(&self, scope: &Scope, day: NaiveDate) -> Result<Vec<Charge>, LedgerError> {
+        let mut values = args![day.to_string()];
+        let limit = scope.and_tenant(&mut values);
+        let sql = format!(
+            concat!("SELECT ", charge_columns!(), " FROM day_charges WHERE day = $1{} ORDER BY n"),
+            limit
+        );
+        let rows = self.read().await?.fetch(AssertSqlSafe(sql), values).await?;
+        rows.into_iter().map(|mut row| read_charge(&mut row)).collect()
     }
 
-    /// A day's charges hour by hour, as they were rated.
+    /// A day's charges hour by hour, as they were rated; an hour is there even where it has none.
     pub async fn day_hours(
         &self,
-        _scope: &Scope,
-        _day: NaiveDate,
+        scope: &Scope,
+        day: NaiveDate,
     ) -> Result<Vec<(Hour, Vec<Charge>)>, LedgerError> {
-        Err(LedgerError::NotYet("day_hours"))
+        let row = self
+            .read()
+            .await?
+            .fetch_one("SELECT blob_digest, content FROM charge_days WHERE day = $1", args![day.to_string()])
+            .await?;
+        let Some(mut row) = row else { return Ok(Vec::new()) };
+        let (digest, content) = (row.digest()?, row.bytes()?);
+        if Digest::of(&content) != digest {
+            return Err(LedgerError::Corrupt(format!("the charges of {day} do not match their digest")));
+        }
+        codec::read(content, |tenant| scope.sees(tenant))
     }
 
     /// Folded charges of the days `[from, until)`, in the order of day, key, namespace.
     pub async fn daily(
         &self,
-        _scope: &Scope,
-        _from: NaiveDate,
-        _until: NaiveDate,
+        scope: &Scope,
+        from: NaiveDate,
+        until: NaiveDate,
     ) -> Result<Vec<DailyAmount>, LedgerError> {
-        Err(LedgerError::NotYet("daily"))
+        let mut values = args![from.to_string(), until.to_string()];
+        let limit = scope.and_tenant(&mut values);
+        let sql = format!(
+            concat!(
+                "SELECT day, ",
+                charge_columns!(),
+                " FROM day_charges WHERE day >= $1 AND day < $2{} ORDER BY day, n"
+            ),
+            limit
+        );
+        let rows = self.read().await?.fetch(AssertSqlSafe(sql), values).await?;
+        rows.into_iter()
+            .map(|mut row| Ok(DailyAmount { day: row.parse("a day")?, charge: read_charge(&mut row)? }))
+            .collect()
     }
+}
+
+/// How much of what, and what it costs.
+type Sum = (Option<(Quantity, Unit)>, Money);
+
+/// Adds up charges of one key and namespace.
+fn fold(charges: impl IntoIterator<Item = Charge>) -> Result<Vec<Charge>, LedgerError> {
+    let mut sums: BTreeMap<(LineKey, Option<Namespace>), Sum> = BTreeMap::new();
+    for Charge { key, namespace, quantity, amount } in charges {
+        match sums.entry((key, namespace)) {
+            Entry::Vacant(entry) => {
+                entry.insert((quantity, amount));
+            }
+            Entry::Occupied(mut entry) => {
+                let (so_far, sum) = *entry.get();
+                let quantity = match (so_far, quantity) {
+                    (None, None) => None,
+                    (Some((a, unit)), Some((b, same))) if unit == same => Some((a.checked_add(b)?, unit)),
+                    _ => {
+                        let (key, _) = entry.key();
+                        let (tenant, kind, item) = (&key.tenant, key.kind, &key.item);
+                        return Err(LedgerError::Encode(format!(
+                            "charges of {tenant} for {kind} {item} are counted in different units"
+                        )));
+                    }
+                };
+                entry.insert((quantity, sum.checked_add(amount)?));
+            }
+        }
+    }
+    Ok(sums
+        .into_iter()
+        .map(|((key, namespace), (quantity, amount))| Charge { key, namespace, quantity, amount })
+        .collect())
 }

@@ -103,9 +103,6 @@ pub enum OpenError {
 /// Why something could not be read or remembered.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
-    /// Not built yet.
-    #[error("not built yet: {0}")]
-    NotYet(&'static str),
     /// Another writer has taken over.
     #[error(
         "another writer has taken over the ledger (this one holds epoch {held}); this one must stop writing"

@@ -4,47 +4,108 @@
 //! [`Scope`], every write a [`WriteGuard`]. One path of SQL serves SQLite in a directory of its own and
 //! PostgreSQL.
 
+use std::fmt;
+use std::fs::File;
+use std::sync::Arc;
+
+mod backend;
 mod books;
+mod chain;
 mod charges;
+mod codec;
+mod columns;
 mod error;
 mod guard;
 mod hours;
+mod instant;
 mod location;
 mod months;
+mod open;
 mod outbox;
 mod ownership;
 mod scope;
+mod transaction;
 
 pub use charges::{ChargeDay, DailyAmount};
 pub use error::{LedgerError, OpenError};
 pub use guard::WriteGuard;
 pub use hours::{HourEntry, Missing, Recorded, RecordedHour};
 pub use location::{Location, LocationError};
-pub use months::{Coverage, MonthRecord, PeriodEntry, PeriodState};
+pub use months::{Coverage, MonthRecord, PeriodEntry, PeriodState, UnknownState};
 pub use outbox::{Delivery, DeliveryEntry, DeliveryState, DisabledEndpoint, Outcome};
 pub use ownership::{Assumed, Changes, Observation};
 pub use scope::Scope;
 
+use backend::{Pools, args};
+use transaction::Transaction;
+
 /// An open ledger. Cheap to clone.
-#[derive(Debug, Clone)]
-pub struct Ledger {}
+#[derive(Clone)]
+pub struct Ledger {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    pools: Pools,
+    /// Keeps a second daemon out of the directory.
+    _lock: Option<File>,
+}
+
+impl fmt::Debug for Ledger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.inner.pools {
+            Pools::Sqlite { .. } => "Ledger(SQLite)",
+            Pools::Postgres(_) => "Ledger(PostgreSQL)",
+        })
+    }
+}
 
 impl Ledger {
-    /// Opens a ledger, makes it where there is none, and brings its schema forward.
-    pub async fn open(_location: &Location) -> Result<Self, OpenError> {
-        Ok(Self {})
-    }
-
     /// Takes over the right to write: whoever had it is refused from now on.
     pub async fn acquire(&self) -> Result<WriteGuard, LedgerError> {
-        Ok(WriteGuard::new(1))
+        let mut tx = Transaction::new(self.inner.pools.begin_write().await?);
+        let row = tx
+            .fetch_one("UPDATE ledger_head SET epoch = epoch + 1 WHERE id = 1 RETURNING epoch", args![])
+            .await?;
+        let epoch = row.ok_or_else(|| LedgerError::Corrupt("its head is gone".to_owned()))?.int()?;
+        tx.commit().await?;
+        Ok(WriteGuard::new(epoch))
     }
 
     /// Writes and commits something of no meaning: whether the ledger can be written.
     pub async fn health(&self) -> Result<(), LedgerError> {
-        Err(LedgerError::NotYet("health"))
+        let mut tx = Transaction::new(self.inner.pools.begin_write().await?);
+        tx.execute("UPDATE ledger_head SET writes = writes + 1 WHERE id = 1", args![]).await?;
+        tx.commit().await
+    }
+
+    /// Follows the whole chain of every cluster and reads every blob; says how many revisions held.
+    pub async fn verify(&self, scope: &Scope) -> Result<u64, LedgerError> {
+        scope.whole("the chain of recorded hours")?;
+        let mut tx = self.read().await?;
+        chain::verify(&mut tx, chain::Reach::All).await
     }
 
     /// Finishes what is under way and closes every connection.
-    pub async fn close(&self) {}
+    pub async fn close(&self) {
+        self.inner.pools.close().await;
+    }
+
+    /// One snapshot for everything that is read in it.
+    pub(crate) async fn read(&self) -> Result<Transaction, LedgerError> {
+        self.inner.pools.begin_read().await.map(Transaction::new)
+    }
+
+    /// A transaction that only the holder of the newest guard gets; on PostgreSQL the row it touches
+    /// makes writers take turns.
+    pub(crate) async fn write(&self, guard: &WriteGuard) -> Result<Transaction, LedgerError> {
+        let mut tx = Transaction::new(self.inner.pools.begin_write().await?);
+        let touched = tx
+            .execute(
+                "UPDATE ledger_head SET writes = writes + 1 WHERE id = 1 AND epoch = $1",
+                args![guard.epoch()],
+            )
+            .await?;
+        if touched == 1 { Ok(tx) } else { Err(LedgerError::Fenced { held: guard.epoch() }) }
+    }
 }

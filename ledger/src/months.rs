@@ -2,14 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::str::FromStr;
 
 use defray_pricing::digest::Digest;
 use defray_pricing::money::{Currency, Money};
 use defray_pricing::names::ClusterName;
 use defray_pricing::statement::PeriodStatements;
-use defray_pricing::time::{BillingZone, Period};
+use defray_pricing::time::Period;
 
-use crate::{Ledger, LedgerError, Scope, WriteGuard};
+mod periods;
+mod read;
+mod write;
 
 /// Minutes with data out of the minutes there are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,6 +71,22 @@ impl fmt::Display for PeriodState {
     }
 }
 
+/// The text names no state of a period.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown state of a billing period `{0}`")]
+pub struct UnknownState(pub String);
+
+impl FromStr for PeriodState {
+    type Err = UnknownState;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|state| state.as_str() == text)
+            .ok_or_else(|| UnknownState(text.to_owned()))
+    }
+}
+
 /// A billing period that has hours or statements.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PeriodEntry {
@@ -95,22 +114,4 @@ pub struct PeriodEntry {
     pub coverage: BTreeMap<ClusterName, Coverage>,
     /// Of what the statements were made from; none until it is first rated.
     pub inputs: Option<Digest>,
-}
-
-impl Ledger {
-    /// Replaces an open month whole. Under the digest it already has, nothing is written; says whether it
-    /// was.
-    pub async fn put_month(&self, _guard: &WriteGuard, _month: MonthRecord) -> Result<bool, LedgerError> {
-        Err(LedgerError::NotYet("put_month"))
-    }
-
-    /// The current version of a month; a tenant sees its own statements and their total.
-    pub async fn month(&self, _scope: &Scope, _period: Period) -> Result<Option<MonthRecord>, LedgerError> {
-        Err(LedgerError::NotYet("month"))
-    }
-
-    /// Every period that has hours or statements, earliest first.
-    pub async fn periods(&self, _scope: &Scope, _zone: BillingZone) -> Result<Vec<PeriodEntry>, LedgerError> {
-        Err(LedgerError::NotYet("periods"))
-    }
 }

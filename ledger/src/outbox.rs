@@ -5,6 +5,8 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use defray_pricing::digest::Digest;
 
+use crate::backend::{Fields, args};
+use crate::instant::{instant, micros};
 use crate::{Ledger, LedgerError, Scope, WriteGuard};
 
 /// One revision of one report for one destination.
@@ -119,60 +121,247 @@ pub struct DisabledEndpoint {
     pub at: DateTime<Utc>,
 }
 
+/// The columns of an entry, in the order [`entry`] reads them.
+macro_rules! columns {
+    () => {
+        "o.id, o.sink, o.report_id, o.revision, o.idempotency_key, o.body, o.content_digest, o.enqueued_at, \
+         o.state, o.attempts, o.next_at, o.last_status, o.last_reason, o.delivered_at"
+    };
+}
+
 impl Ledger {
     /// Puts deliveries into the outbox, all in one transaction. What is there already stays; says how
     /// many were new.
-    pub async fn enqueue(&self, _guard: &WriteGuard, _deliveries: Vec<Delivery>) -> Result<u64, LedgerError> {
-        Err(LedgerError::NotYet("enqueue"))
+    pub async fn enqueue(&self, guard: &WriteGuard, deliveries: Vec<Delivery>) -> Result<u64, LedgerError> {
+        let mut tx = self.write(guard).await?;
+        let mut new = 0_u64;
+        for delivery in deliveries {
+            let known = tx
+                .fetch_one(
+                    "SELECT idempotency_key, body FROM outbox WHERE idempotency_key = $1 \
+                     OR (sink = $2 AND report_id = $3 AND revision = $4)",
+                    args![
+                        delivery.idempotency_key.as_str(),
+                        delivery.sink.as_str(),
+                        delivery.report_id.as_str(),
+                        delivery.revision
+                    ],
+                )
+                .await?;
+            if let Some(mut row) = known {
+                if row.text()? == delivery.idempotency_key && row.bytes()? == delivery.body {
+                    continue;
+                }
+                let Delivery { sink, report_id, revision, .. } = delivery;
+                return Err(LedgerError::KeyReused { sink, report_id, revision });
+            }
+            tx.execute(
+                "INSERT INTO outbox (sink, report_id, revision, idempotency_key, body, content_digest, enqueued_at, \
+                 state, attempts, next_at) VALUES ($1, $2, $3, $4, $5, $6, $7, 'pending', 0, $7)",
+                args![
+                    delivery.sink,
+                    delivery.report_id,
+                    delivery.revision,
+                    delivery.idempotency_key,
+                    delivery.body,
+                    delivery.content_digest,
+                    micros(delivery.enqueued_at)
+                ],
+            )
+            .await?;
+            new = new.saturating_add(1);
+        }
+        tx.commit().await?;
+        Ok(new)
     }
 
     /// The highest revision of a report for a destination.
     pub async fn latest(
         &self,
-        _scope: &Scope,
-        _sink: &str,
-        _report_id: &str,
+        scope: &Scope,
+        sink: &str,
+        report_id: &str,
     ) -> Result<Option<DeliveryEntry>, LedgerError> {
-        Err(LedgerError::NotYet("latest"))
+        scope.whole("the outbox")?;
+        let row = self
+            .read()
+            .await?
+            .fetch_one(
+                concat!(
+                    "SELECT ",
+                    columns!(),
+                    " FROM outbox o WHERE o.sink = $1 AND o.report_id = $2 ORDER BY o.revision DESC LIMIT 1"
+                ),
+                args![sink, report_id],
+            )
+            .await?;
+        row.map(entry).transpose()
     }
 
-    /// What is to be sent now, oldest first: of each report the lowest revision that is still pending.
+    /// What is to be sent now, oldest first: of each report the lowest revision that is still pending, so
+    /// that revisions arrive in order and one report never holds up another.
     pub async fn due(
         &self,
-        _scope: &Scope,
-        _sink: &str,
-        _now: DateTime<Utc>,
-        _limit: u32,
+        scope: &Scope,
+        sink: &str,
+        now: DateTime<Utc>,
+        limit: u32,
     ) -> Result<Vec<DeliveryEntry>, LedgerError> {
-        Err(LedgerError::NotYet("due"))
+        scope.whole("the outbox")?;
+        let rows = self
+            .read()
+            .await?
+            .fetch(
+                concat!(
+                    "SELECT ",
+                    columns!(),
+                    " FROM outbox o WHERE o.sink = $1 AND o.state = 'pending' AND o.next_at <= $2 AND NOT EXISTS \
+                     (SELECT 1 FROM outbox p WHERE p.sink = o.sink AND p.report_id = o.report_id \
+                     AND p.state = 'pending' AND p.revision < o.revision) ORDER BY o.id LIMIT $3"
+                ),
+                args![sink, micros(now), limit],
+            )
+            .await?;
+        rows.into_iter().map(entry).collect()
     }
 
     /// Remembers what came of a try.
-    pub async fn settle(&self, _guard: &WriteGuard, _id: i64, _outcome: &Outcome) -> Result<(), LedgerError> {
-        Err(LedgerError::NotYet("settle"))
+    pub async fn settle(&self, guard: &WriteGuard, id: i64, outcome: &Outcome) -> Result<(), LedgerError> {
+        let none: Option<i64> = None;
+        let (state, next_at, status, reason, delivered_at) = match outcome {
+            Outcome::Delivered { status, at } => ("delivered", none, Some(*status), None, Some(micros(*at))),
+            Outcome::Retry { reason, status, next_at } => {
+                ("pending", Some(micros(*next_at)), *status, Some(reason.as_str()), none)
+            }
+            Outcome::Dead { reason, status } => ("dead", none, *status, Some(reason.as_str()), none),
+        };
+        let mut tx = self.write(guard).await?;
+        let touched = tx
+            .execute(
+                "UPDATE outbox SET state = $2, attempts = attempts + 1, next_at = COALESCE($3, next_at), \
+                 last_status = $4, last_reason = $5, delivered_at = $6 WHERE id = $1 AND state = 'pending'",
+                args![id, state, next_at, status.map(i64::from), reason, delivered_at],
+            )
+            .await?;
+        if touched == 0 {
+            return Err(LedgerError::Unknown(format!("pending delivery {id}")));
+        }
+        tx.commit().await
+    }
+
+    /// Tries a dead delivery again, with the same key and the same bytes: for a human who mended the cause.
+    pub async fn revive(
+        &self,
+        guard: &WriteGuard,
+        id: i64,
+        next_at: DateTime<Utc>,
+    ) -> Result<(), LedgerError> {
+        let mut tx = self.write(guard).await?;
+        let touched = tx
+            .execute(
+                "UPDATE outbox SET state = 'pending', next_at = $2 WHERE id = $1 AND state = 'dead'",
+                args![id, micros(next_at)],
+            )
+            .await?;
+        if touched == 0 {
+            return Err(LedgerError::Unknown(format!("dead delivery {id}")));
+        }
+        tx.commit().await
     }
 
     /// The newest deliveries first, of one state or of all.
     pub async fn deliveries(
         &self,
-        _scope: &Scope,
-        _state: Option<DeliveryState>,
-        _limit: u32,
+        scope: &Scope,
+        state: Option<DeliveryState>,
+        limit: u32,
     ) -> Result<Vec<DeliveryEntry>, LedgerError> {
-        Err(LedgerError::NotYet("deliveries"))
+        scope.whole("the outbox")?;
+        let rows = self
+            .read()
+            .await?
+            .fetch(
+                concat!(
+                    "SELECT ",
+                    columns!(),
+                    " FROM outbox o WHERE $1 = '' OR o.state = $1 ORDER BY o.id DESC LIMIT $2"
+                ),
+                args![state.map_or("", DeliveryState::as_str), limit],
+            )
+            .await?;
+        rows.into_iter().map(entry).collect()
     }
 
     /// Remembers that a receiver said it is gone.
-    pub async fn disable(
-        &self,
-        _guard: &WriteGuard,
-        _disabled: &DisabledEndpoint,
-    ) -> Result<(), LedgerError> {
-        Err(LedgerError::NotYet("disable"))
+    pub async fn disable(&self, guard: &WriteGuard, disabled: &DisabledEndpoint) -> Result<(), LedgerError> {
+        let mut tx = self.write(guard).await?;
+        tx.execute(
+            "INSERT INTO disabled_endpoints (sink, endpoint, reason, at) VALUES ($1, $2, $3, $4) \
+             ON CONFLICT (sink, endpoint) DO NOTHING",
+            args![
+                disabled.sink.as_str(),
+                disabled.endpoint.as_str(),
+                disabled.reason.as_str(),
+                micros(disabled.at)
+            ],
+        )
+        .await?;
+        tx.commit().await
     }
 
     /// The receivers that said they are gone.
-    pub async fn disabled(&self, _scope: &Scope) -> Result<Vec<DisabledEndpoint>, LedgerError> {
-        Err(LedgerError::NotYet("disabled"))
+    pub async fn disabled(&self, scope: &Scope) -> Result<Vec<DisabledEndpoint>, LedgerError> {
+        scope.whole("the outbox")?;
+        let rows = self
+            .read()
+            .await?
+            .fetch(
+                "SELECT sink, endpoint, reason, at FROM disabled_endpoints ORDER BY sink, endpoint",
+                args![],
+            )
+            .await?;
+        rows.into_iter()
+            .map(|mut row| {
+                Ok(DisabledEndpoint {
+                    sink: row.text()?,
+                    endpoint: row.text()?,
+                    reason: row.text()?,
+                    at: instant(row.int()?)?,
+                })
+            })
+            .collect()
     }
+}
+
+fn entry(mut row: Fields) -> Result<DeliveryEntry, LedgerError> {
+    let id = row.int()?;
+    let delivery = Delivery {
+        sink: row.text()?,
+        report_id: row.text()?,
+        revision: row.number("revision")?,
+        idempotency_key: row.text()?,
+        body: row.bytes()?,
+        content_digest: row.digest()?,
+        enqueued_at: instant(row.int()?)?,
+    };
+    let state = row.text()?;
+    let state = DeliveryState::ALL
+        .into_iter()
+        .find(|known| known.as_str() == state)
+        .ok_or_else(|| LedgerError::Corrupt(format!("a delivery in the unknown state `{state}`")))?;
+    let attempts = row.number("attempts")?;
+    let next_at = instant(row.int()?)?;
+    let status = row.int_or()?.map(|status| {
+        u16::try_from(status).map_err(|_| LedgerError::Corrupt(format!("the status {status} of a delivery")))
+    });
+    Ok(DeliveryEntry {
+        id,
+        delivery,
+        state,
+        attempts,
+        next_at,
+        last_status: status.transpose()?,
+        last_reason: row.text_or()?,
+        delivered_at: row.int_or()?.map(instant).transpose()?,
+    })
 }

@@ -4,9 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use defray_pricing::names::{ClusterName, Uid};
-use defray_pricing::ownership::{NamespaceFact, NodeFact, Span, TenantFact, Timeline};
+use defray_pricing::ownership::{NamespaceFact, NodeFact, Origin, Span, TenantFact, Timeline};
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::backend::{Fields, args};
+use crate::instant::{instant, micros};
+use crate::transaction::Transaction;
 use crate::{Ledger, LedgerError, Scope, WriteGuard};
+
+mod assume;
 
 /// The complete lists of one moment; none for a kind that was not listed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -45,31 +53,190 @@ pub struct Changes {
     pub closed: u64,
 }
 
+impl Changes {
+    const fn add(&mut self, other: Self) {
+        self.opened = self.opened.saturating_add(other.opened);
+        self.closed = self.closed.saturating_add(other.closed);
+    }
+}
+
 impl Ledger {
     /// Takes in complete lists: new objects begin a span, absent ones end theirs, changed ones do both.
     /// The same lists again change nothing. Time never goes back.
     pub async fn observe(
         &self,
-        _guard: &WriteGuard,
-        _cluster: &ClusterName,
-        _at: DateTime<Utc>,
-        _observation: &Observation,
+        guard: &WriteGuard,
+        cluster: &ClusterName,
+        at: DateTime<Utc>,
+        observation: &Observation,
     ) -> Result<Changes, LedgerError> {
-        Err(LedgerError::NotYet("observe"))
-    }
-
-    /// Adds assumed spans before the first observation; what is known of an object already stays.
-    pub async fn assume(
-        &self,
-        _guard: &WriteGuard,
-        _cluster: &ClusterName,
-        _assumed: &Assumed,
-    ) -> Result<Changes, LedgerError> {
-        Err(LedgerError::NotYet("assume"))
+        let mut tx = self.write(guard).await?;
+        let mut changes = advance(&mut tx, cluster, at).await?;
+        if let Some(tenants) = &observation.tenants {
+            changes.add(compare(&mut tx, "tenant", cluster, at, tenants).await?);
+        }
+        if let Some(namespaces) = &observation.namespaces {
+            changes.add(compare(&mut tx, "namespace", cluster, at, namespaces).await?);
+        }
+        if let Some(nodes) = &observation.nodes {
+            changes.add(compare(&mut tx, "node", cluster, at, nodes).await?);
+        }
+        tx.commit().await?;
+        Ok(changes)
     }
 
     /// Everything known about who owned what, in every cluster.
-    pub async fn timeline(&self, _scope: &Scope) -> Result<Timeline, LedgerError> {
-        Err(LedgerError::NotYet("timeline"))
+    pub async fn timeline(&self, scope: &Scope) -> Result<Timeline, LedgerError> {
+        scope.whole("the timeline of ownership")?;
+        let mut tx = self.read().await?;
+        let mut timeline = Timeline::default();
+        for mut row in tx.fetch("SELECT cluster, since FROM observed_clusters", args![]).await? {
+            timeline.observed_since.insert(ClusterName::from(row.text()?), instant(row.int()?)?);
+        }
+        // What changed twice in one instant held for no time.
+        let rows = tx
+            .fetch(
+                "SELECT kind, cluster, uid, since, until, origin, fact FROM spans \
+                 WHERE until IS NULL OR until > since ORDER BY cluster, since, uid, id",
+                args![],
+            )
+            .await?;
+        for row in rows {
+            place(&mut timeline, row)?;
+        }
+        Ok(timeline)
     }
+}
+
+/// Moves a cluster's time of observation on. What was assumed of it so far ends where observation begins.
+async fn advance(
+    tx: &mut Transaction,
+    cluster: &ClusterName,
+    at: DateTime<Utc>,
+) -> Result<Changes, LedgerError> {
+    let known = tx
+        .fetch_one("SELECT last FROM observed_clusters WHERE cluster = $1", args![cluster.as_str()])
+        .await?;
+    let Some(mut row) = known else {
+        tx.execute(
+            "INSERT INTO observed_clusters (cluster, since, last) VALUES ($1, $2, $2)",
+            args![cluster.as_str(), micros(at)],
+        )
+        .await?;
+        let closed = tx
+            .execute(
+                "UPDATE spans SET until = $2 WHERE cluster = $1 AND until IS NULL AND since <= $2",
+                args![cluster.as_str(), micros(at)],
+            )
+            .await?;
+        return Ok(Changes { opened: 0, closed });
+    };
+    let last = row.int()?;
+    if micros(at) < last {
+        return Err(LedgerError::ClockWentBack { cluster: cluster.clone(), at, last: instant(last)? });
+    }
+    tx.execute(
+        "UPDATE observed_clusters SET last = $2 WHERE cluster = $1",
+        args![cluster.as_str(), micros(at)],
+    )
+    .await?;
+    Ok(Changes::default())
+}
+
+/// Brings the open spans of one kind in line with a complete list.
+async fn compare<F>(
+    tx: &mut Transaction,
+    kind: &'static str,
+    cluster: &ClusterName,
+    at: DateTime<Utc>,
+    listed: &[(Uid, F)],
+) -> Result<Changes, LedgerError>
+where
+    F: Serialize + DeserializeOwned + PartialEq + Sync,
+{
+    // A list read in pages can hold one object twice; the later page is the newer.
+    let listed: BTreeMap<&Uid, &F> = listed.iter().map(|(uid, fact)| (uid, fact)).collect();
+    let open = tx
+        .fetch(
+            "SELECT id, uid, fact FROM spans WHERE kind = $1 AND cluster = $2 AND until IS NULL",
+            args![kind, cluster.as_str()],
+        )
+        .await?;
+    let mut kept: BTreeSet<Uid> = BTreeSet::new();
+    let mut ended = Vec::new();
+    for mut row in open {
+        let (id, uid, fact) = (row.int()?, Uid::from(row.text()?), fact::<F>(&mut row)?);
+        if listed.get(&uid).is_some_and(|now| **now == fact) {
+            kept.insert(uid);
+        } else {
+            ended.push(id);
+        }
+    }
+    let mut changes = Changes::default();
+    for id in ended {
+        let closed = tx.execute("UPDATE spans SET until = $2 WHERE id = $1", args![id, micros(at)]).await?;
+        changes.closed = changes.closed.saturating_add(closed);
+    }
+    let mut begun = Vec::new();
+    for (uid, fact) in listed.into_iter().filter(|(uid, _)| !kept.contains(*uid)) {
+        let none: Option<i64> = None;
+        begun.push(args![kind, cluster.as_str(), uid.as_str(), micros(at), none, "observed", text(fact)?]);
+        changes.opened = changes.opened.saturating_add(1);
+    }
+    tx.insert(SPANS, begun).await?;
+    Ok(changes)
+}
+
+const SPANS: &str = "spans (kind, cluster, uid, since, until, origin, fact)";
+
+fn text<F: Serialize>(fact: &F) -> Result<String, LedgerError> {
+    serde_json::to_string(fact).map_err(|error| LedgerError::Encode(error.to_string()))
+}
+
+fn fact<F: DeserializeOwned>(row: &mut Fields) -> Result<F, LedgerError> {
+    serde_json::from_str(&row.text()?)
+        .map_err(|error| LedgerError::Corrupt(format!("a fact about ownership: {error}")))
+}
+
+fn place(timeline: &mut Timeline, mut row: Fields) -> Result<(), LedgerError> {
+    match row.text()?.as_str() {
+        "tenant" => {
+            let span = span(&timeline.observed_since, row)?;
+            timeline.tenants.extend(span);
+        }
+        "namespace" => {
+            let span = span(&timeline.observed_since, row)?;
+            timeline.namespaces.extend(span);
+        }
+        "node" => {
+            let span = span(&timeline.observed_since, row)?;
+            timeline.nodes.extend(span);
+        }
+        other => return Err(LedgerError::Corrupt(format!("ownership of an unknown kind `{other}`"))),
+    }
+    Ok(())
+}
+
+/// What was assumed holds until observation begins, not longer.
+fn span<F: DeserializeOwned>(
+    observed_since: &BTreeMap<ClusterName, DateTime<Utc>>,
+    mut row: Fields,
+) -> Result<Option<Span<F>>, LedgerError> {
+    let (cluster, uid) = (ClusterName::from(row.text()?), Uid::from(row.text()?));
+    let from = instant(row.int()?)?;
+    let mut until = row.int_or()?.map(instant).transpose()?;
+    let origin = match row.text()?.as_str() {
+        "observed" => Origin::Observed,
+        "assumed" => Origin::Assumed,
+        other => return Err(LedgerError::Corrupt(format!("ownership of an unknown origin `{other}`"))),
+    };
+    if origin == Origin::Assumed
+        && let Some(since) = observed_since.get(&cluster)
+    {
+        until = Some(until.map_or(*since, |until| until.min(*since)));
+    }
+    if until.is_some_and(|until| until <= from) {
+        return Ok(None);
+    }
+    Ok(Some(Span { cluster, uid, from, until, origin, fact: fact(&mut row)? }))
 }

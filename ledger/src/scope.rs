@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use defray_pricing::names::TenantName;
 
+use crate::backend::Value;
 use crate::error::LedgerError;
 
 /// What a reader may see.
@@ -43,11 +44,20 @@ impl Scope {
         }
     }
 
-    /// The tenants a query must be cut down to; none where everything may be seen.
-    pub(crate) const fn limit(&self) -> Option<&BTreeSet<TenantName>> {
-        match &self.0 {
-            Reach::Everything => None,
-            Reach::Tenants(tenants) => Some(tenants),
+    /// `AND tenant IN (…)` for a query that has bound `values` so far, which gets the tenants' names too;
+    /// nothing where everything may be seen.
+    pub(crate) fn and_tenant(&self, values: &mut Vec<Value>) -> String {
+        let Reach::Tenants(tenants) = &self.0 else { return String::new() };
+        if tenants.is_empty() {
+            return " AND 1 = 0".to_owned();
         }
+        let mut sql = " AND tenant IN (".to_owned();
+        for (n, tenant) in tenants.iter().enumerate() {
+            values.push(Value::from(tenant.as_str()));
+            sql.push_str(if n == 0 { "$" } else { ", $" });
+            sql.push_str(&values.len().to_string());
+        }
+        sql.push(')');
+        sql
     }
 }

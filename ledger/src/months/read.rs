@@ -1,0 +1,158 @@
+//! A month as it was last computed, cut down to who asks.
+
+use std::collections::BTreeMap;
+
+use defray_pricing::money::Money;
+use defray_pricing::names::{ClusterName, CostCenter, TenantName};
+use defray_pricing::statement::{Line, PeriodStatements, Statement};
+use defray_pricing::time::Period;
+use sqlx::AssertSqlSafe;
+
+use super::{Coverage, MonthRecord};
+use crate::backend::args;
+use crate::columns::{
+    charge_columns, key_columns, read_charge, read_key, read_money, read_price, read_quantity,
+};
+use crate::transaction::Transaction;
+use crate::{Ledger, LedgerError, Scope};
+
+impl Ledger {
+    /// The current version of a month; a tenant sees its own statements and their total.
+    pub async fn month(&self, scope: &Scope, period: Period) -> Result<Option<MonthRecord>, LedgerError> {
+        let name = period.to_string();
+        let mut tx = self.read().await?;
+        let row = tx
+            .fetch_one(
+                "SELECT version, currency, inputs, hours_missing, book_digest FROM months WHERE period = $1 \
+                 ORDER BY version DESC LIMIT 1",
+                args![name.as_str()],
+            )
+            .await?;
+        let Some(mut row) = row else { return Ok(None) };
+        let version: u32 = row.number("version")?;
+        let currency = row.parse("a currency")?;
+        let (inputs, hours_missing, book_digest) =
+            (row.digest()?, row.number("missing hours")?, row.digest()?);
+        let statements = statements(&mut tx, scope, &name, version).await?;
+        let amount = Money::sum(statements.iter().map(|statement| statement.amount))?;
+        let month_level = month_level(&mut tx, scope, &name, version).await?;
+        Ok(Some(MonthRecord {
+            statements: PeriodStatements { period, currency, statements, amount, month_level },
+            inputs,
+            coverage: coverage(&mut tx, &name, version).await?,
+            hours_missing,
+            book_digest,
+            book_versions: books(&mut tx, &name, version).await?,
+        }))
+    }
+}
+
+async fn statements(
+    tx: &mut Transaction,
+    scope: &Scope,
+    period: &str,
+    version: u32,
+) -> Result<Vec<Statement>, LedgerError> {
+    let mut lines = lines(tx, scope, period, version).await?;
+    let mut values = args![period, version];
+    let limit = scope.and_tenant(&mut values);
+    let sql = format!(
+        "SELECT n, cost_center, tenant, exact_units, exact_nanos, exact_attos, amount_units, amount_nanos, \
+         amount_attos FROM statements WHERE period = $1 AND version = $2{limit} ORDER BY n"
+    );
+    let rows = tx.fetch(AssertSqlSafe(sql), values).await?;
+    rows.into_iter()
+        .map(|mut row| {
+            let n = row.int()?;
+            Ok(Statement {
+                cost_center: CostCenter::from(row.text()?),
+                tenant: TenantName::from(row.text()?),
+                exact: read_money(&mut row)?,
+                amount: read_money(&mut row)?,
+                lines: lines.remove(&n).unwrap_or_default(),
+            })
+        })
+        .collect()
+}
+
+async fn lines(
+    tx: &mut Transaction,
+    scope: &Scope,
+    period: &str,
+    version: u32,
+) -> Result<BTreeMap<i64, Vec<Line>>, LedgerError> {
+    let mut values = args![period, version];
+    let limit = scope.and_tenant(&mut values);
+    let sql = format!(
+        concat!(
+            "SELECT statement, ",
+            key_columns!(),
+            ", quantity, unit, unit_price, exact_units, exact_nanos, exact_attos, rounding_units, rounding_nanos, \
+             rounding_attos, amount_units, amount_nanos, amount_attos FROM statement_lines \
+             WHERE period = $1 AND version = $2{} ORDER BY statement, n"
+        ),
+        limit
+    );
+    let mut lines: BTreeMap<i64, Vec<Line>> = BTreeMap::new();
+    for mut row in tx.fetch(AssertSqlSafe(sql), values).await? {
+        let statement = row.int()?;
+        lines.entry(statement).or_default().push(Line {
+            key: read_key(&mut row)?,
+            quantity: read_quantity(&mut row)?,
+            unit_price: read_price(&mut row)?,
+            exact: read_money(&mut row)?,
+            rounding: read_money(&mut row)?,
+            amount: read_money(&mut row)?,
+        });
+    }
+    Ok(lines)
+}
+
+async fn month_level(
+    tx: &mut Transaction,
+    scope: &Scope,
+    period: &str,
+    version: u32,
+) -> Result<Vec<defray_pricing::charge::Charge>, LedgerError> {
+    let mut values = args![period, version];
+    let limit = scope.and_tenant(&mut values);
+    let sql = format!(
+        concat!(
+            "SELECT ",
+            charge_columns!(),
+            " FROM month_charges WHERE period = $1 AND version = $2{} ORDER BY n"
+        ),
+        limit
+    );
+    let rows = tx.fetch(AssertSqlSafe(sql), values).await?;
+    rows.into_iter().map(|mut row| read_charge(&mut row)).collect()
+}
+
+pub(super) async fn coverage(
+    tx: &mut Transaction,
+    period: &str,
+    version: u32,
+) -> Result<BTreeMap<ClusterName, Coverage>, LedgerError> {
+    let rows = tx
+        .fetch(
+            "SELECT cluster, minutes, total_minutes FROM month_coverage WHERE period = $1 AND version = $2",
+            args![period, version],
+        )
+        .await?;
+    rows.into_iter()
+        .map(|mut row| {
+            let cluster = ClusterName::from(row.text()?);
+            Ok((cluster, Coverage { minutes: row.number("minutes")?, of: row.number("minutes")? }))
+        })
+        .collect()
+}
+
+async fn books(tx: &mut Transaction, period: &str, version: u32) -> Result<Vec<String>, LedgerError> {
+    let rows = tx
+        .fetch(
+            "SELECT label FROM month_books WHERE period = $1 AND version = $2 ORDER BY n",
+            args![period, version],
+        )
+        .await?;
+    rows.into_iter().map(|mut row| row.text()).collect()
+}

@@ -1,0 +1,98 @@
+//! Opening a ledger: find out what is there, bring the schema forward, verify the tail of the chain.
+
+use std::sync::Arc;
+
+use sqlx::SqlSafeStr;
+use sqlx::migrate::{Migrate, Migration, MigrationType, Migrator};
+
+use crate::backend::{Pools, args};
+use crate::chain::{self, Reach};
+use crate::error::{LedgerError, OpenError};
+use crate::location::{Location, Place};
+use crate::transaction::Transaction;
+use crate::{Inner, Ledger};
+
+mod directory;
+mod server;
+
+/// The schema this release writes. Forward only: a released migration is never edited.
+const SCHEMA: i64 = 1;
+
+impl Ledger {
+    /// Opens a ledger, makes it where there is none, and brings its schema forward.
+    pub async fn open(location: &Location) -> Result<Self, OpenError> {
+        let (pools, lock) = match &location.0 {
+            Place::Directory(path) => {
+                let (pools, lock) = directory::open(path, location).await?;
+                (pools, Some(lock))
+            }
+            Place::Server(options) => (server::open(options, location).await?, None),
+        };
+        let ledger = Self { inner: Arc::new(Inner { pools, _lock: lock }) };
+        ledger.prove().await.map_err(|error| at(location, error))?;
+        Ok(ledger)
+    }
+
+    /// It can be written, and what it holds is what was recorded.
+    async fn prove(&self) -> Result<(), LedgerError> {
+        self.health().await?;
+        let mut tx = Transaction::new(self.inner.pools.begin_read().await?);
+        chain::verify(&mut tx, Reach::Tail).await?;
+        Ok(())
+    }
+}
+
+/// A refusal of the database while opening, with where it was.
+fn at(location: &Location, error: LedgerError) -> OpenError {
+    let location = location.to_string();
+    match error {
+        LedgerError::DiskFull => OpenError::DiskFull(location),
+        LedgerError::ReadOnly => OpenError::NotWritable {
+            path: location.into(),
+            reason: "the database file or its server is read-only".to_owned(),
+        },
+        LedgerError::Corrupt(reason) => OpenError::Corrupt { location, reason },
+        other => OpenError::Other { location, reason: other.to_string() },
+    }
+}
+
+/// What the least reader must know, from a ledger that has its tables.
+async fn check_schema(tx: &mut Transaction, location: &Location) -> Result<(), OpenError> {
+    let row = tx
+        .fetch_one("SELECT min_reader FROM ledger_head WHERE id = 1", args![])
+        .await
+        .map_err(|error| at(location, error))?;
+    let Some(mut row) = row else {
+        let reason = "its head is gone".to_owned();
+        return Err(OpenError::Corrupt { location: location.to_string(), reason });
+    };
+    let found = row.int().map_err(|error| at(location, error))?;
+    if found > SCHEMA {
+        return Err(OpenError::NewerSchema { location: location.to_string(), found, known: SCHEMA });
+    }
+    Ok(())
+}
+
+/// Each migration runs in a transaction. One that this release does not know was made by a newer one
+/// that says this release may still read; see `min_reader`.
+async fn migrate<'a, A>(sql: &'static str, database: A, location: &Location) -> Result<(), OpenError>
+where
+    A: sqlx::Acquire<'a>,
+    <A::Connection as std::ops::Deref>::Target: Migrate,
+{
+    let first = Migration::new(1, "ledger".into(), MigrationType::Simple, sql.into_sql_str(), false);
+    let mut migrator = Migrator::with_migrations(vec![first]);
+    migrator.set_ignore_missing(true);
+    migrator.run(database).await.map_err(|error| match error {
+        sqlx::migrate::MigrateError::Execute(error)
+        | sqlx::migrate::MigrateError::ExecuteMigration(error, _) => {
+            at(location, crate::backend::refusal(error))
+        }
+        other => OpenError::Other { location: location.to_string(), reason: other.to_string() },
+    })
+}
+
+/// Only to begin a transaction before there is a ledger.
+async fn begin(pools: &Pools, location: &Location) -> Result<Transaction, OpenError> {
+    pools.begin_read().await.map(Transaction::new).map_err(|error| at(location, error))
+}

@@ -1,0 +1,199 @@
+//! A ledger in a directory of its own.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{ErrorKind, Read, Seek, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::ConnectOptions;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+
+use super::{at, begin, check_schema, migrate};
+use crate::backend::{Pools, refusal, sqlite_code};
+use crate::error::OpenError;
+use crate::location::Location;
+use crate::transaction::Transaction;
+
+const DATABASE: &str = "ledger.db";
+const LOCK: &str = "ledger.lock";
+/// `defr`, written into the file's header by the first migration.
+const APPLICATION_ID: i64 = 1_684_366_962;
+const READERS: u32 = 4;
+
+pub(super) async fn open(path: &Path, location: &Location) -> Result<(Pools, File), OpenError> {
+    check_directory(path)?;
+    let lock = lock(path)?;
+    let database = path.join(DATABASE);
+    let exists = std::fs::metadata(&database).is_ok_and(|file| file.len() > 0);
+    if exists {
+        check_database(&database, location).await?;
+    }
+    let options = options(&database);
+    let writer = SqlitePoolOptions::new()
+        .max_connections(1)
+        .max_lifetime(None)
+        .idle_timeout(None)
+        .connect_with(options.clone().create_if_missing(true))
+        .await
+        .map_err(|error| cannot_open(path, location, error))?;
+    let readers = SqlitePoolOptions::new()
+        .max_connections(READERS)
+        .min_connections(0)
+        .connect_lazy_with(options.read_only(true));
+    migrate(include_str!("../../migrations/sqlite/0001_ledger.sql"), &writer, location).await?;
+    let pools = Pools::Sqlite { writer, readers };
+    check_schema(&mut begin(&pools, location).await?, location).await?;
+    Ok((pools, lock))
+}
+
+/// What is committed is on the disk when it is acknowledged, and a damaged page is an error, not data.
+fn options(database: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(database)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(Duration::from_secs(10))
+        .pragma("recursive_triggers", "ON")
+        .pragma("trusted_schema", "OFF")
+        .pragma("cell_size_check", "ON")
+        .pragma("mmap_size", "0")
+}
+
+fn check_directory(path: &Path) -> Result<(), OpenError> {
+    match std::fs::metadata(path) {
+        Ok(found) if found.is_dir() => Ok(()),
+        Ok(_) => Err(OpenError::NotADirectory(path.to_owned())),
+        Err(error) => Err(unusable(path, &error)),
+    }
+}
+
+fn unusable(path: &Path, error: &std::io::Error) -> OpenError {
+    match error.kind() {
+        ErrorKind::NotFound => OpenError::DirectoryMissing(path.to_owned()),
+        ErrorKind::NotADirectory => OpenError::NotADirectory(path.to_owned()),
+        ErrorKind::ReadOnlyFilesystem => OpenError::ReadOnlyFileSystem(path.to_owned()),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => OpenError::DiskFull(path.display().to_string()),
+        _ => OpenError::NotWritable { path: path.to_owned(), reason: error.to_string() },
+    }
+}
+
+/// Held as long as the ledger is open; the system lets go of it when the process ends, however it ends.
+fn lock(path: &Path) -> Result<File, OpenError> {
+    let refuse = |error: &std::io::Error| unusable(path, error);
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path.join(LOCK))
+        .map_err(|error| refuse(&error))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut holder = String::new();
+            if file.read_to_string(&mut holder).is_err() || holder.trim().is_empty() {
+                "which did not say who it is".clone_into(&mut holder);
+            }
+            return Err(OpenError::Locked { path: path.to_owned(), holder: holder.trim().to_owned() });
+        }
+        Err(TryLockError::Error(error)) => return Err(refuse(&error)),
+    }
+    let holder = format!("process {}\n", std::process::id());
+    file.set_len(0)
+        .and_then(|()| file.rewind())
+        .and_then(|()| file.write_all(holder.as_bytes()))
+        .map_err(|error| refuse(&error))?;
+    Ok(file)
+}
+
+/// Looks at a database before anything about it is changed.
+async fn check_database(database: &Path, location: &Location) -> Result<(), OpenError> {
+    let not_a_ledger =
+        |reason: &str| OpenError::NotALedger { location: location.to_string(), reason: reason.to_owned() };
+    let failed = |error: sqlx::Error| match sqlite_code(&error) {
+        Some(26) => not_a_ledger("ledger.db is no SQLite database"),
+        _ => at(location, refusal(error)),
+    };
+    let look = SqliteConnectOptions::new().filename(database).read_only(true);
+    let pool = SqlitePoolOptions::new()
+        .max_connections(1)
+        .connect_with(look.disable_statement_logging())
+        .await
+        .map_err(failed)?;
+    let result = async {
+        let (application,): (i64,) =
+            sqlx::query_as("PRAGMA application_id").fetch_one(&pool).await.map_err(failed)?;
+        let (tables,): (i64,) =
+            sqlx::query_as("SELECT COUNT(*) FROM sqlite_schema").fetch_one(&pool).await.map_err(failed)?;
+        // A daemon that died while it made the ledger leaves an empty file, or only the list of migrations.
+        let (heads,): (i64,) =
+            sqlx::query_as("SELECT COUNT(*) FROM sqlite_schema WHERE name = 'ledger_head'")
+                .fetch_one(&pool)
+                .await
+                .map_err(failed)?;
+        if heads == 0 {
+            let (foreign,): (i64,) =
+                sqlx::query_as("SELECT COUNT(*) FROM sqlite_schema WHERE tbl_name <> '_sqlx_migrations'")
+                    .fetch_one(&pool)
+                    .await
+                    .map_err(failed)?;
+            return if foreign == 0 { Ok(false) } else { Err(not_a_ledger("it holds other tables")) };
+        }
+        if tables > 0 && application != APPLICATION_ID {
+            return Err(not_a_ledger("its application id is another's"));
+        }
+        Ok(true)
+    }
+    .await;
+    let is_ledger = match result {
+        Ok(is_ledger) => is_ledger,
+        Err(error) => {
+            pool.close().await;
+            return Err(error);
+        }
+    };
+    if is_ledger {
+        let begun = pool.begin().await.map_err(failed)?;
+        let mut tx = Transaction::new(crate::backend::Running::Sqlite(begun));
+        check_schema(&mut tx, location).await?;
+        drop(tx);
+    }
+    pool.close().await;
+    Ok(())
+}
+
+fn cannot_open(path: &Path, location: &Location, error: sqlx::Error) -> OpenError {
+    const CANNOT_OPEN: i64 = 14;
+    match sqlite_code(&error) {
+        Some(CANNOT_OPEN) => OpenError::NotWritable { path: path.to_owned(), reason: error.to_string() },
+        _ => at(location, refusal(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Ledger;
+    use crate::backend::args;
+
+    /// What a write is promised rests on these.
+    #[tokio::test]
+    async fn the_settings_are_what_durability_rests_on() {
+        let home = tempfile::TempDir::new().unwrap();
+        let ledger = Ledger::open(&Location::directory(home.path())).await.unwrap();
+        let mut tx = Transaction::new(ledger.inner.pools.begin_write().await.unwrap());
+        let journal = tx.fetch_one("PRAGMA journal_mode", args![]).await.unwrap().unwrap().text().unwrap();
+        assert_eq!(journal, "wal");
+        for (sql, wanted) in [
+            ("PRAGMA synchronous", 2),
+            ("PRAGMA foreign_keys", 1),
+            ("PRAGMA recursive_triggers", 1),
+            ("PRAGMA trusted_schema", 0),
+            ("PRAGMA cell_size_check", 1),
+            ("PRAGMA mmap_size", 0),
+        ] {
+            assert_eq!(tx.fetch_one(sql, args![]).await.unwrap().unwrap().int().unwrap(), wanted, "{sql}");
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! The one test binary of the ledger: every rule is asked of both databases.
+
+#![cfg(test)]
+
+mod books;
+mod charges;
+mod hours;
+mod months;
+mod opening;
+mod outbox;
+mod ownership;
+mod support;
+mod writers;

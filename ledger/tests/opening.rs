@@ -1,0 +1,140 @@
+//! Opening a ledger, or being told why not and what to do.
+
+use std::path::Path;
+
+use defray_ledger::{Ledger, Location, OpenError};
+use tempfile::TempDir;
+
+use crate::support::{Home, both};
+
+async fn refused(path: &Path) -> OpenError {
+    Ledger::open(&Location::directory(path)).await.unwrap_err()
+}
+
+#[test]
+fn a_location_is_an_absolute_directory_or_a_postgresql_address() {
+    for text in ["sqlite:///var/lib/defray", "postgres://defray@db.example:5433/ledger", "postgresql://x/y"] {
+        Location::parse(text).unwrap();
+    }
+    for text in
+        ["", "/var/lib/defray", "sqlite://relative", "mysql://u:secret@h/d", "postgres://u:secret@[/d"]
+    {
+        let error = Location::parse(text).unwrap_err().to_string();
+        assert!(!error.contains("secret"), "{error}");
+    }
+    let shown = Location::parse("postgres://defray:secret@db.example:5433/ledger").unwrap();
+    assert_eq!(format!("{shown} {shown:?}"), ["postgres://db.example:5433/ledger"; 2].join(" "));
+}
+
+#[tokio::test]
+async fn a_missing_directory_is_named() {
+    let home = TempDir::new().unwrap();
+    let error = refused(&home.path().join("nowhere")).await;
+    assert!(matches!(error, OpenError::DirectoryMissing(_)), "{error}");
+    assert!(error.to_string().contains("nowhere") && error.to_string().contains("create it"));
+}
+
+#[tokio::test]
+async fn a_file_is_no_directory() {
+    let home = TempDir::new().unwrap();
+    let file = home.path().join("file");
+    std::fs::write(&file, "x").unwrap();
+    assert!(matches!(refused(&file).await, OpenError::NotADirectory(_)));
+    assert!(matches!(refused(&file.join("below")).await, OpenError::NotADirectory(_)));
+}
+
+/// Not even root may create files in sysfs: the same refusal a wrong owner gets.
+#[tokio::test]
+async fn a_directory_without_permission_is_named() {
+    let error = refused(Path::new("/sys/kernel")).await;
+    let understood = matches!(error, OpenError::NotWritable { .. } | OpenError::ReadOnlyFileSystem(_));
+    assert!(understood, "{error}");
+}
+
+#[tokio::test]
+async fn another_database_is_left_alone() {
+    let home = TempDir::new().unwrap();
+    let file = home.path().join("ledger.db");
+    std::fs::write(&file, "this is no database, but somebody's notes; and long enough".repeat(20)).unwrap();
+    let error = refused(home.path()).await;
+    assert!(matches!(error, OpenError::NotALedger { .. }), "{error}");
+
+    std::fs::remove_file(&file).unwrap();
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&file).create_if_missing(true);
+    let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+    sqlx::raw_sql("CREATE TABLE notes (x)").execute(&pool).await.unwrap();
+    pool.close().await;
+    let before = std::fs::read(&file).unwrap();
+    let error = refused(home.path()).await;
+    assert!(matches!(error, OpenError::NotALedger { .. }), "{error}");
+    assert_eq!(std::fs::read(&file).unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_second_daemon_is_told_who_holds_the_directory() {
+    let home = Home::directory();
+    let first = home.open().await;
+    let error = home.try_open().await.unwrap_err();
+    assert!(matches!(error, OpenError::Locked { .. }), "{error}");
+    assert!(error.to_string().contains(&format!("process {}", std::process::id())), "{error}");
+    drop(first);
+    home.open().await;
+}
+
+/// A daemon that died while it made the ledger leaves an empty file behind.
+#[tokio::test]
+async fn an_empty_file_becomes_a_ledger() {
+    let home = TempDir::new().unwrap();
+    std::fs::write(home.path().join("ledger.db"), "").unwrap();
+    Ledger::open(&Location::directory(home.path())).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_said_to_be_damaged() {
+    let home = TempDir::new().unwrap();
+    let location = Location::directory(home.path());
+    let ledger = Ledger::open(&location).await.unwrap();
+    ledger.close().await;
+    drop(ledger);
+    let file = home.path().join("ledger.db");
+    let mut bytes = std::fs::read(&file).unwrap();
+    // Every page but the first, which holds the header: no table can be read.
+    bytes[4096..].fill(0xff);
+    std::fs::write(&file, bytes).unwrap();
+    let error = Ledger::open(&location).await.unwrap_err();
+    assert!(matches!(error, OpenError::Corrupt { .. }), "{error}");
+}
+
+both! {
+    /// An older binary refuses cleanly what a newer one wrote.
+    async fn a_newer_schema_is_refused(home: &Home) {
+        home.open().await.close().await;
+        home.tamper_same("UPDATE ledger_head SET min_reader = 99").await;
+        let error = home.try_open().await.unwrap_err();
+        assert!(matches!(error, OpenError::NewerSchema { found: 99, .. }), "{error}");
+        home.tamper_same("UPDATE ledger_head SET min_reader = 1").await;
+        // A later migration that this release may still read is no reason to refuse.
+        home.tamper(
+            "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (2, 'later', 1, x'00', 0)",
+            "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (2, 'later', true, '\\x00', 0)",
+        )
+        .await;
+        home.open().await;
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_named_without_its_password() {
+    let location = Location::parse("postgres://defray:secret@127.0.0.1:1/ledger").unwrap();
+    let error = Ledger::open(&location).await.unwrap_err();
+    assert!(matches!(error, OpenError::Unreachable { .. }), "{error}");
+    assert!(!error.to_string().contains("secret") && error.to_string().contains("127.0.0.1:1"), "{error}");
+}
+
+#[tokio::test]
+async fn a_database_of_something_else_is_left_alone() {
+    let home = Home::server().await;
+    home.tamper_same("CREATE TABLE notes (x TEXT)").await;
+    let error = home.try_open().await.unwrap_err();
+    assert!(matches!(error, OpenError::NotALedger { .. }), "{error}");
+}
