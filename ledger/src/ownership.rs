@@ -71,15 +71,16 @@ impl Ledger {
         observation: &Observation,
     ) -> Result<Changes, LedgerError> {
         let mut tx = self.write(guard).await?;
-        let mut changes = advance(&mut tx, cluster, at).await?;
+        let (last, mut changes) = advance(&mut tx, cluster, at).await?;
+        let moment = Moment { cluster, at, last, observation };
         if let Some(tenants) = &observation.tenants {
-            changes.add(compare(&mut tx, "tenant", cluster, at, tenants).await?);
+            changes.add(compare(&mut tx, "tenant", &moment, tenants).await?);
         }
         if let Some(namespaces) = &observation.namespaces {
-            changes.add(compare(&mut tx, "namespace", cluster, at, namespaces).await?);
+            changes.add(compare(&mut tx, "namespace", &moment, namespaces).await?);
         }
         if let Some(nodes) = &observation.nodes {
-            changes.add(compare(&mut tx, "node", cluster, at, nodes).await?);
+            changes.add(compare(&mut tx, "node", &moment, nodes).await?);
         }
         tx.commit().await?;
         Ok(changes)
@@ -108,12 +109,31 @@ impl Ledger {
     }
 }
 
+/// One observation, and the one before it.
+struct Moment<'a> {
+    cluster: &'a ClusterName,
+    at: DateTime<Utc>,
+    last: Option<DateTime<Utc>>,
+    observation: &'a Observation,
+}
+
+impl Moment<'_> {
+    /// Since when an object that is new holds: since it was made, but not since before it was looked for
+    /// and not found; at the first observation, since now.
+    fn began(&self, uid: &Uid) -> DateTime<Utc> {
+        match (self.last, self.observation.created.get(uid)) {
+            (Some(last), Some(created)) => (*created).max(last).min(self.at),
+            _ => self.at,
+        }
+    }
+}
+
 /// Moves a cluster's time of observation on. What was assumed of it so far ends where observation begins.
 async fn advance(
     tx: &mut Transaction,
     cluster: &ClusterName,
     at: DateTime<Utc>,
-) -> Result<Changes, LedgerError> {
+) -> Result<(Option<DateTime<Utc>>, Changes), LedgerError> {
     let known = tx
         .fetch_one("SELECT last FROM observed_clusters WHERE cluster = $1", args![cluster.as_str()])
         .await?;
@@ -129,26 +149,25 @@ async fn advance(
                 args![cluster.as_str(), micros(at)],
             )
             .await?;
-        return Ok(Changes { opened: 0, closed });
+        return Ok((None, Changes { opened: 0, closed }));
     };
-    let last = row.int()?;
-    if micros(at) < last {
-        return Err(LedgerError::ClockWentBack { cluster: cluster.clone(), at, last: instant(last)? });
+    let last = instant(row.int()?)?;
+    if micros(at) < micros(last) {
+        return Err(LedgerError::ClockWentBack { cluster: cluster.clone(), at, last });
     }
     tx.execute(
         "UPDATE observed_clusters SET last = $2 WHERE cluster = $1",
         args![cluster.as_str(), micros(at)],
     )
     .await?;
-    Ok(Changes::default())
+    Ok((Some(last), Changes::default()))
 }
 
 /// Brings the open spans of one kind in line with a complete list.
 async fn compare<F>(
     tx: &mut Transaction,
     kind: &'static str,
-    cluster: &ClusterName,
-    at: DateTime<Utc>,
+    moment: &Moment<'_>,
     listed: &[(Uid, F)],
 ) -> Result<Changes, LedgerError>
 where
@@ -156,31 +175,39 @@ where
 {
     // A list read in pages can hold one object twice; the later page is the newer.
     let listed: BTreeMap<&Uid, &F> = listed.iter().map(|(uid, fact)| (uid, fact)).collect();
+    let cluster = moment.cluster.as_str();
     let open = tx
         .fetch(
             "SELECT id, uid, fact FROM spans WHERE kind = $1 AND cluster = $2 AND until IS NULL",
-            args![kind, cluster.as_str()],
+            args![kind, cluster],
         )
         .await?;
-    let mut kept: BTreeSet<Uid> = BTreeSet::new();
-    let mut ended = Vec::new();
+    let (mut kept, mut altered, mut ended) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
     for mut row in open {
         let (id, uid, fact) = (row.int()?, Uid::from(row.text()?), fact::<F>(&mut row)?);
-        if listed.get(&uid).is_some_and(|now| **now == fact) {
-            kept.insert(uid);
-        } else {
-            ended.push(id);
+        match listed.get(&uid) {
+            Some(now) if **now == fact => {
+                kept.insert(uid);
+            }
+            Some(_) => {
+                altered.insert(uid);
+                ended.push(id);
+            }
+            None if moment.observation.unreadable.contains(&uid) => {}
+            None => ended.push(id),
         }
     }
     let mut changes = Changes::default();
     for id in ended {
-        let closed = tx.execute("UPDATE spans SET until = $2 WHERE id = $1", args![id, micros(at)]).await?;
+        let until = micros(moment.at);
+        let closed = tx.execute("UPDATE spans SET until = $2 WHERE id = $1", args![id, until]).await?;
         changes.closed = changes.closed.saturating_add(closed);
     }
     let mut begun = Vec::new();
     for (uid, fact) in listed.into_iter().filter(|(uid, _)| !kept.contains(*uid)) {
-        let none: Option<i64> = None;
-        begun.push(args![kind, cluster.as_str(), uid.as_str(), micros(at), none, "observed", text(fact)?]);
+        let since = if altered.contains(uid) { moment.at } else { moment.began(uid) };
+        let open: Option<i64> = None;
+        begun.push(args![kind, cluster, uid.as_str(), micros(since), open, "observed", text(fact)?]);
         changes.opened = changes.opened.saturating_add(1);
     }
     tx.insert(SPANS, begun).await?;

@@ -68,6 +68,7 @@ both! {
             tenants: Some(vec![tenant("team-a", "CC1")]),
             namespaces: Some(vec![namespace("n1", "vcluster-team-a")]),
             nodes: Some(vec![node("node-1")]),
+            ..Observation::default()
         };
         assert_eq!(see(&ledger, &guard, 0, &all).await, (3, 0));
         let seen = timeline(&ledger).await;
@@ -122,6 +123,43 @@ both! {
         // An empty list is a list; a kind that was not listed stays as it is.
         assert_eq!(see(&ledger, &guard, 601, &Observation::default()).await, (0, 0));
         assert_eq!(see(&ledger, &guard, 602, &namespaces(&[])).await, (0, 1));
+    }
+
+    /// Since it was made, but not since before it was looked for and not found; at first, since now.
+    async fn a_new_object_holds_since_it_was_made(home: &Home) {
+        let ledger = home.open().await;
+        let guard = ledger.acquire().await.unwrap();
+        let made = |list: &[(Uid, NamespaceFact)], minutes: i64| Observation {
+            created: list.iter().map(|(uid, _)| (uid.clone(), at(minutes))).collect(),
+            ..namespaces(list)
+        };
+        let (one, two, three, four) =
+            (namespace("n1", "1"), namespace("n2", "2"), namespace("n3", "3"), namespace("n4", "4"));
+        let mut list = vec![one];
+        see(&ledger, &guard, 0, &made(&list, -60)).await;
+        for (add, minutes, created) in [(two, 10, 4), (three, 20, -5), (four, 30, 99)] {
+            list.push(add);
+            assert_eq!(see(&ledger, &guard, minutes, &made(&list, created)).await, (1, 0));
+        }
+        let spans = timeline(&ledger).await.namespaces;
+        let seen: Vec<_> = spans.iter().map(|span| (span.uid.as_str(), span.from)).collect();
+        assert_eq!(seen, [("n1", at(0)), ("n2", at(4)), ("n3", at(10)), ("n4", at(30))]);
+    }
+
+    /// A tenant whose resource became malformed keeps what was known of it.
+    async fn what_cannot_be_read_is_not_gone(home: &Home) {
+        let ledger = home.open().await;
+        let guard = ledger.acquire().await.unwrap();
+        see(&ledger, &guard, 0, &tenants(&[tenant("team-a", "CC1"), tenant("team-b", "CC2")])).await;
+        let unreadable = Observation {
+            unreadable: [tenant("team-a", "CC1").0, "uid-never-seen".into()].into(),
+            ..tenants(&[])
+        };
+        assert_eq!(see(&ledger, &guard, 10, &unreadable).await, (0, 1));
+        let spans = timeline(&ledger).await.tenants;
+        let seen: Vec<_> = spans.iter().map(|span| (span.uid.as_str(), span.until)).collect();
+        assert_eq!(seen, [("uid-team-a", None), ("uid-team-b", Some(at(10)))]);
+        assert_eq!(see(&ledger, &guard, 20, &tenants(&[tenant("team-a", "CC3")])).await, (1, 1));
     }
 
     /// Another uid is another namespace, whatever its name; the same uid seen again begins anew.
