@@ -43,10 +43,19 @@ pub enum LogError {
     Twice(String),
 }
 
+/// Whether a filter can be read.
+pub fn check_filter(filter: &str) -> Result<(), LogError> {
+    parse_filter(filter).map(drop)
+}
+
+fn parse_filter(filter: &str) -> Result<EnvFilter, LogError> {
+    EnvFilter::try_new(filter)
+        .map_err(|error| LogError::Filter { filter: filter.to_owned(), reason: error.to_string() })
+}
+
 /// Starts logging to the standard error stream. Called once, before anything is logged.
 pub fn log_to_stderr(format: LogFormat, filter: &str) -> Result<(), LogError> {
-    let filter = EnvFilter::try_new(filter)
-        .map_err(|error| LogError::Filter { filter: filter.to_owned(), reason: error.to_string() })?;
+    let filter = parse_filter(filter)?;
     let terminal = std::io::stderr().is_terminal();
     let json = match format {
         LogFormat::Auto => !terminal,
