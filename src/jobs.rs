@@ -1,1 +1,47 @@
 //! Idempotent, input-less jobs: on a tick and on demand.
+//!
+//! A job looks at what there is and does what is missing; what it did is in the ledger and nowhere else.
+//! So a restart needs no special path, a run too many changes nothing, and no job retries inside: its next
+//! run is the retry. The last result of each is on the [`Board`].
+
+mod book;
+mod cluster;
+mod observe;
+mod plan;
+mod rate;
+mod runner;
+mod sample;
+
+use chrono::{DateTime, Utc};
+use defray_ledger::{Ledger, WriteGuard};
+
+use crate::clock::Clock;
+use crate::supervise::Supervisor;
+use crate::telemetry::Metrics;
+
+pub use book::{BookKeeper, ReadBook};
+pub use cluster::{Cluster, Measure, NotMeasured, Observe, Observed};
+pub use observe::{Memory, Observer};
+pub use rate::Rater;
+pub use runner::{Bell, Board, Job, LastRun, drive};
+pub use sample::Sampler;
+
+/// What every job works with.
+#[derive(Debug, Clone)]
+pub struct Shared {
+    /// What is remembered.
+    pub ledger: Ledger,
+    /// The right to add to it.
+    pub guard: WriteGuard,
+    /// What time it is.
+    pub clock: Clock,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// Who runs what would hold up others.
+    pub supervisor: Supervisor,
+}
+
+/// Seconds since 1970, for gauges.
+fn seconds(at: DateTime<Utc>) -> i64 {
+    at.timestamp()
+}

@@ -1,0 +1,186 @@
+//! Takes in who exists and who owns what; says what contradicts itself and what could not be read.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::Context;
+use defray_ledger::{LedgerError, Scope};
+use defray_pricing::names::ClusterName;
+use defray_pricing::ownership::{Conflict, TenancyRules, resolve};
+use defray_pricing::time::{Hour, HourRange};
+
+use super::{Bell, Cluster, Shared};
+use crate::telemetry::ClusterLabel;
+
+/// Observes ownership.
+#[derive(Debug, Clone)]
+pub struct Observer {
+    /// What it works with.
+    pub shared: Shared,
+    /// The clusters it looks at.
+    pub clusters: Vec<Cluster>,
+    /// Which claims make a namespace a tenant's.
+    pub rules: TenancyRules,
+    /// Rung when ownership changed.
+    pub changed: Bell,
+    /// What was already told and asked for.
+    pub memory: Memory,
+}
+
+/// What was already said, so that it is said once, and which clusters' past is already assumed.
+#[derive(Debug, Clone, Default)]
+pub struct Memory(Arc<Mutex<Remembered>>);
+
+#[derive(Debug, Default)]
+struct Remembered {
+    skipped: BTreeMap<ClusterName, BTreeSet<String>>,
+    conflicts: BTreeSet<String>,
+    assumed: BTreeSet<ClusterName>,
+}
+
+impl Observer {
+    /// Lists every cluster, side by side. One that does not answer keeps no other from being observed.
+    pub async fn run(&self) -> anyhow::Result<String> {
+        let runs = self.clusters.iter().map(|cluster| async move {
+            self.cluster(cluster).await.with_context(|| format!("cluster {}", cluster.name))
+        });
+        let results = futures::future::join_all(runs).await;
+        self.conflicts().await?;
+        let mut changes = 0;
+        let mut wrong = Vec::new();
+        for result in results {
+            match result {
+                Ok(changed) => changes += changed,
+                // A ledger that must not be written is no matter of one cluster.
+                Err(error) if error.chain().any(<dyn std::error::Error>::is::<LedgerError>) => {
+                    return Err(error);
+                }
+                Err(error) => wrong.push(format!("{error:#}")),
+            }
+        }
+        anyhow::ensure!(wrong.is_empty(), "{}", wrong.join("; "));
+        Ok(format!("{changes} changes of ownership in {} clusters", self.clusters.len()))
+    }
+
+    async fn cluster(&self, cluster: &Cluster) -> anyhow::Result<u64> {
+        // The moment before listing: what the lists show held then or began meanwhile.
+        let at = self.shared.clock.now();
+        let observed = cluster.observe.observe().await?;
+        self.tell_skipped(cluster, observed.skipped);
+        let ledger = &self.shared.ledger;
+        let changes = ledger.observe(&self.shared.guard, &cluster.name, at, &observed.observation).await?;
+        let mut changed = changes.opened + changes.closed;
+        if changed > 0 {
+            tracing::info!(
+                cluster.name = %cluster.name,
+                spans.opened = changes.opened,
+                spans.closed = changes.closed,
+                "ownership changed"
+            );
+        }
+        changed += self.assume(cluster).await?;
+        if changed > 0 {
+            self.changed.ring();
+        }
+        Ok(changed)
+    }
+
+    /// Ownership before the first observation, from the metrics store, once a start. Without it the
+    /// earliest known ownership holds, so that it cannot be read now is told and tried again.
+    async fn assume(&self, cluster: &Cluster) -> anyhow::Result<u64> {
+        let Some(from) = cluster.since else { return Ok(0) };
+        let timeline = self.shared.ledger.timeline(&Scope::everything()).await?;
+        let Some(observed) = timeline.observed_since.get(&cluster.name) else { return Ok(0) };
+        let before = HourRange { from, until: Hour::containing(*observed) };
+        if before.is_empty() || self.remembered().assumed.contains(&cluster.name) {
+            return Ok(0);
+        }
+        let assumed = match cluster.measure.assumed(before).await {
+            Ok(assumed) => assumed,
+            Err(error) => {
+                let reason = format!("{error:#}");
+                tracing::warn!(cluster.name = %cluster.name, error = reason, "past ownership is not known yet");
+                return Ok(0);
+            }
+        };
+        let changes = self.shared.ledger.assume(&self.shared.guard, &cluster.name, &assumed).await?;
+        self.remembered().assumed.insert(cluster.name.clone());
+        Ok(changes.opened + changes.closed)
+    }
+
+    fn tell_skipped(&self, cluster: &Cluster, skipped: Vec<String>) {
+        let label = ClusterLabel { cluster: cluster.name.to_string() };
+        let count = i64::try_from(skipped.len()).unwrap_or(i64::MAX);
+        self.shared.metrics.tenants_skipped.get_or_create(&label).set(count);
+        let skipped: BTreeSet<String> = skipped.into_iter().collect();
+        let before = self.remembered().skipped.insert(cluster.name.clone(), skipped.clone());
+        for resource in skipped.difference(&before.unwrap_or_default()) {
+            tracing::warn!(
+                cluster.name = %cluster.name,
+                "skipped a resource that cannot be read; what it would own is unassigned: {resource}"
+            );
+        }
+    }
+
+    /// Claims that contradict each other in this hour, told once each.
+    async fn conflicts(&self) -> anyhow::Result<()> {
+        let timeline = self.shared.ledger.timeline(&Scope::everything()).await?;
+        let owners = resolve(&timeline, &self.rules, Hour::containing(self.shared.clock.now()));
+        for cluster in &self.clusters {
+            let count =
+                owners.conflicts.iter().filter(|conflict| cluster_of(conflict) == &cluster.name).count();
+            let label = ClusterLabel { cluster: cluster.name.to_string() };
+            let count = i64::try_from(count).unwrap_or(i64::MAX);
+            self.shared.metrics.ownership_conflicts.get_or_create(&label).set(count);
+        }
+        let told: BTreeSet<String> = owners.conflicts.iter().map(describe).collect();
+        let before = std::mem::replace(&mut self.remembered().conflicts, told.clone());
+        for conflict in told.difference(&before) {
+            tracing::warn!("claims contradict each other; what they claim is unassigned: {conflict}");
+        }
+        Ok(())
+    }
+
+    fn remembered(&self) -> std::sync::MutexGuard<'_, Remembered> {
+        self.memory.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn cluster_of(conflict: &Conflict) -> &ClusterName {
+    match conflict {
+        Conflict::TwoTenantsOneTeam { cluster, .. }
+        | Conflict::TwoOwnersOneNamespace { cluster, .. }
+        | Conflict::TwoOwnersOnePool { cluster, .. }
+        | Conflict::OwnedAndShared { cluster, .. }
+        | Conflict::ReservedName { cluster, .. } => cluster,
+    }
+}
+
+/// In words, with the way to mend it.
+fn describe(conflict: &Conflict) -> String {
+    match conflict {
+        Conflict::TwoTenantsOneTeam { cluster, team, resources } => format!(
+            "in {cluster} the Tenants {} all name the team `{team}`; give each a team of its own",
+            resources.join(", ")
+        ),
+        Conflict::TwoOwnersOneNamespace { cluster, namespace, claims } => {
+            let claims: Vec<String> =
+                claims.iter().map(|(tenant, rule)| format!("`{tenant}` by {rule}")).collect();
+            format!(
+                "in {cluster} the namespace `{namespace}` is claimed for {}; withdraw all but one",
+                claims.join(" and ")
+            )
+        }
+        Conflict::TwoOwnersOnePool { cluster, pool, claims } => format!(
+            "in {cluster} the nodes of the pool `{pool}` are dedicated to different tenants ({}); label them alike",
+            claims.join(", ")
+        ),
+        Conflict::OwnedAndShared { cluster, namespace, tenant, shared_cost } => format!(
+            "in {cluster} the namespace `{namespace}` is owned by `{tenant}` and shared by the price book's \
+             `{shared_cost}`; take it out of one of them"
+        ),
+        Conflict::ReservedName { cluster, resource, team } => {
+            format!("in {cluster} the Tenant {resource} asks for the reserved name `{team}`; rename its team")
+        }
+    }
+}

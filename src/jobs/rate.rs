@@ -1,0 +1,406 @@
+//! Rates the days whose inputs changed and folds their months again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use chrono::NaiveDate;
+use defray_ledger::{ChargeDay, Coverage, HourEntry, MonthRecord, PeriodState, Scope};
+use defray_pricing::ENGINE_VERSION;
+use defray_pricing::book::PriceBook;
+use defray_pricing::charge::Charge;
+use defray_pricing::digest::Digest;
+use defray_pricing::money::Money;
+use defray_pricing::names::ClusterName;
+use defray_pricing::ownership::{Owners, TenancyRules, Timeline, resolve};
+use defray_pricing::rating::{RatingError, rate};
+use defray_pricing::statement;
+use defray_pricing::time::{Hour, HourRange, Period};
+use defray_pricing::usage::UsageHour;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::plan::{hours_of, settled_until};
+use super::{Bell, Cluster, Shared};
+
+/// Rates.
+#[derive(Debug, Clone)]
+pub struct Rater {
+    /// What it works with.
+    pub shared: Shared,
+    /// The clusters that are measured.
+    pub clusters: Vec<Cluster>,
+    /// Which claims make a namespace a tenant's.
+    pub rules: TenancyRules,
+    /// How long after its end an hour is measured.
+    pub settle: Duration,
+    /// The price book in force.
+    pub book: watch::Receiver<Arc<PriceBook>>,
+    /// Rung when a month was computed anew.
+    pub computed: Bell,
+    /// Cancelled when the daemon stops.
+    pub stop: CancellationToken,
+}
+
+/// Everything one run looks at.
+struct View {
+    book: Arc<PriceBook>,
+    timeline: Arc<Timeline>,
+    /// The hours of each cluster that have settled since it counts.
+    ranges: BTreeMap<ClusterName, HourRange>,
+}
+
+/// The recorded hours of a period.
+type Entries = BTreeMap<Hour, BTreeMap<ClusterName, HourEntry>>;
+
+/// What one hour of a day is rated from.
+struct HourPlan {
+    hour: Hour,
+    owners: Owners,
+}
+
+/// What one day is rated from.
+struct DayPlan {
+    day: NaiveDate,
+    inputs: Digest,
+    hours: Vec<HourPlan>,
+}
+
+impl Rater {
+    /// Rates every open period.
+    pub async fn run(&self) -> anyhow::Result<String> {
+        let view = self.view().await?;
+        let (mut days, mut months, mut without_book) = (0_u64, 0_u64, 0_usize);
+        for period in self.open_periods(&view).await? {
+            let done = self.period(&view, period).await.with_context(|| format!("rating {period}"))?;
+            days += done.days;
+            months += u64::from(done.month);
+            without_book += done.without_book;
+            if self.stop.is_cancelled() {
+                break;
+            }
+        }
+        self.shared.metrics.hours_without_book.set(i64::try_from(without_book)?);
+        if months > 0 {
+            self.computed.ring();
+            tracing::info!(days.rated = days, months.computed = months, "rated");
+        }
+        Ok(format!(
+            "{days} days rated, {months} months computed, {without_book} hours before the first price book"
+        ))
+    }
+
+    async fn view(&self) -> anyhow::Result<View> {
+        let timeline = Arc::new(self.shared.ledger.timeline(&Scope::everything()).await?);
+        let until = settled_until(self.shared.clock.now(), self.settle);
+        let ranges =
+            self.clusters.iter().map(|cluster| (cluster.name.clone(), hours_of(cluster, &timeline, until)));
+        Ok(View { book: Arc::clone(&self.book.borrow()), ranges: ranges.collect(), timeline })
+    }
+
+    /// From the first hour that counts to the last that has settled, without what is closed.
+    async fn open_periods(&self, view: &View) -> anyhow::Result<Vec<Period>> {
+        let ranges = view.ranges.values().filter(|range| !range.is_empty());
+        let Some(whole) =
+            ranges.copied().reduce(|a, b| HourRange { from: a.from.min(b.from), until: a.until })
+        else {
+            return Ok(Vec::new());
+        };
+        let zone = view.book.zone;
+        let known = self.shared.ledger.periods(&Scope::everything(), zone).await?;
+        let closed: BTreeSet<Period> =
+            known.iter().filter(|entry| entry.state != PeriodState::Open).map(|entry| entry.period).collect();
+        let last = zone.period_of(whole.until.previous());
+        let mut periods = Vec::new();
+        let mut period = zone.period_of(whole.from);
+        while period <= last {
+            if !closed.contains(&period) {
+                periods.push(period);
+            }
+            period = period.next();
+        }
+        Ok(periods)
+    }
+
+    async fn period(&self, view: &View, period: Period) -> anyhow::Result<Done> {
+        let hours = view.book.zone.hours(period);
+        let entries = self.entries(view, hours).await?;
+        let (plans, without_book) = self.plan(view, period, &entries).await?;
+        let rated = self.shared.ledger.day_inputs(&Scope::everything(), period).await?;
+        let mut done = Done { without_book, ..Done::default() };
+        for plan in &plans {
+            if rated.get(&plan.day) == Some(&plan.inputs) {
+                continue;
+            }
+            if self.stop.is_cancelled() {
+                return Ok(done);
+            }
+            done.days += u64::from(self.day(view, period, plan).await?);
+        }
+        self.clear(view, period, &plans, &rated).await?;
+        done.month = self.month(view, period, &plans, &entries).await?;
+        Ok(done)
+    }
+
+    async fn entries(&self, view: &View, hours: HourRange) -> anyhow::Result<Entries> {
+        let mut entries = Entries::new();
+        for (cluster, range) in &view.ranges {
+            for entry in self.shared.ledger.hours(&Scope::everything(), cluster, hours).await? {
+                if range.contains(entry.hour) {
+                    entries.entry(entry.hour).or_default().insert(cluster.clone(), entry);
+                }
+            }
+        }
+        Ok(entries)
+    }
+
+    /// What each day of a period is rated from, and how many hours no edition of the book reaches.
+    async fn plan(
+        &self,
+        view: &View,
+        period: Period,
+        entries: &Entries,
+    ) -> anyhow::Result<(Vec<DayPlan>, usize)> {
+        let digests: BTreeMap<Hour, BTreeMap<ClusterName, Digest>> = entries
+            .iter()
+            .map(|(hour, of)| (*hour, of.iter().map(|(name, entry)| (name.clone(), entry.digest)).collect()))
+            .collect();
+        let (book, timeline, rules) =
+            (Arc::clone(&view.book), Arc::clone(&view.timeline), self.rules.clone());
+        let ranges: Vec<HourRange> = view.ranges.values().copied().collect();
+        let work = move || plan_days(&book, &timeline, &rules, &ranges, period, &digests);
+        Ok(self.shared.supervisor.blocking("plan rating", work).await??)
+    }
+
+    /// Rates one day and replaces it; says whether it was written.
+    async fn day(&self, view: &View, period: Period, plan: &DayPlan) -> anyhow::Result<bool> {
+        let range = view.book.zone.hours_of_day(plan.day);
+        let usage = self.shared.ledger.usage(&Scope::everything(), range).await?;
+        let owners: Vec<Owners> = plan.hours.iter().map(|hour| hour.owners.clone()).collect();
+        let book = Arc::clone(&view.book);
+        let measured: BTreeSet<ClusterName> = view.ranges.keys().cloned().collect();
+        let work = move || rate_day(&book, &owners, usage, &measured);
+        let hours = self.shared.supervisor.blocking("rate day", work).await?;
+        let hours = hours.with_context(|| format!("day {}", plan.day))?;
+        let day = ChargeDay { day: plan.day, period, inputs: plan.inputs, hours };
+        let written = self.shared.ledger.put_day(&self.shared.guard, day).await?;
+        self.shared.metrics.days_rated.inc();
+        Ok(written)
+    }
+
+    /// Empties the days that were rated once and that the book in force no longer reaches.
+    async fn clear(
+        &self,
+        view: &View,
+        period: Period,
+        plans: &[DayPlan],
+        rated: &BTreeMap<NaiveDate, Digest>,
+    ) -> anyhow::Result<()> {
+        let planned: BTreeSet<NaiveDate> = plans.iter().map(|plan| plan.day).collect();
+        for day in rated.keys().filter(|day| !planned.contains(day)) {
+            let fields = [view.book.digest.as_bytes().as_slice(), b"nothing is rated"];
+            let empty = ChargeDay { day: *day, period, inputs: Digest::of_fields(fields), hours: Vec::new() };
+            self.shared.ledger.put_day(&self.shared.guard, empty).await?;
+        }
+        Ok(())
+    }
+
+    /// Folds a month, if what it is made from changed; says whether it was written.
+    async fn month(
+        &self,
+        view: &View,
+        period: Period,
+        plans: &[DayPlan],
+        entries: &Entries,
+    ) -> anyhow::Result<bool> {
+        if plans.iter().all(|plan| plan.hours.is_empty()) {
+            return Ok(false);
+        }
+        let (coverage, hours_missing) = coverage(view, period, entries)?;
+        let inputs = month_digest(&view.book, period, plans, &coverage, hours_missing);
+        let ledger = &self.shared.ledger;
+        let known = ledger.periods(&Scope::everything(), view.book.zone).await?;
+        if known.iter().any(|entry| entry.period == period && entry.inputs == Some(inputs)) {
+            return Ok(false);
+        }
+        let mut charges: Vec<Charge> = Vec::new();
+        for plan in plans {
+            charges.extend(ledger.day_charges(&Scope::everything(), plan.day).await?);
+        }
+        let book = Arc::clone(&view.book);
+        let work = move || statement::build(&book, period, charges);
+        let statements = self.shared.supervisor.blocking("fold month", work).await??;
+        let book_versions = versions(&view.book, plans);
+        let book_digest = view.book.digest;
+        let month = MonthRecord { statements, inputs, coverage, hours_missing, book_digest, book_versions };
+        Ok(ledger.put_month(&self.shared.guard, month).await?)
+    }
+}
+
+/// Why a day was not rated. Nothing of it is written then.
+#[derive(Debug, thiserror::Error)]
+enum NotRated {
+    /// The engine refused.
+    #[error(transparent)]
+    Refused(#[from] RatingError),
+    /// The charges do not add up to what was paid for: a fault in this program, found before it is a bill.
+    #[error("the charges of {hour} add up to {charged}, but {paid} was paid for; please report this")]
+    Unbalanced {
+        /// The hour.
+        hour: Hour,
+        /// The sum of the charges.
+        charged: Money,
+        /// The control total.
+        paid: Money,
+    },
+}
+
+#[derive(Debug, Default)]
+struct Done {
+    days: u64,
+    month: bool,
+    without_book: usize,
+}
+
+fn plan_days(
+    book: &PriceBook,
+    timeline: &Timeline,
+    rules: &TenancyRules,
+    ranges: &[HourRange],
+    period: Period,
+    digests: &BTreeMap<Hour, BTreeMap<ClusterName, Digest>>,
+) -> Result<(Vec<DayPlan>, usize), serde_json::Error> {
+    let mut without_book = 0;
+    let mut plans = Vec::new();
+    let none = BTreeMap::new();
+    for day in book.zone.days(period) {
+        let mut hours = Vec::new();
+        let mut fields: Vec<Vec<u8>> = vec![
+            ENGINE_VERSION.to_le_bytes().to_vec(),
+            book.digest.as_bytes().to_vec(),
+            day.to_string().into_bytes(),
+        ];
+        for hour in book.zone.hours_of_day(day).iter().filter(|hour| ranges.iter().any(|r| r.contains(*hour)))
+        {
+            if book.at(hour).is_none() {
+                without_book += 1;
+                continue;
+            }
+            let owners = resolve(timeline, rules, hour);
+            fields.push(hour.index().to_le_bytes().to_vec());
+            fields.push(owners_bytes(&owners)?);
+            let measured = digests.get(&hour).unwrap_or(&none);
+            // How many clusters follow, so that no hour's fields can be read as the next one's.
+            fields.push(measured.len().to_le_bytes().to_vec());
+            for (cluster, digest) in measured {
+                fields.push(cluster.as_str().as_bytes().to_vec());
+                fields.push(digest.as_bytes().to_vec());
+            }
+            hours.push(HourPlan { hour, owners });
+        }
+        if !hours.is_empty() {
+            let inputs = Digest::of_fields(fields.iter().map(Vec::as_slice));
+            plans.push(DayPlan { day, inputs, hours });
+        }
+    }
+    Ok((plans, without_book))
+}
+
+/// Everything about the owners of an hour that can move an amount, in their one order.
+fn owners_bytes(owners: &Owners) -> Result<Vec<u8>, serde_json::Error> {
+    // JSON has no maps with compound keys, so each map is a list of pairs.
+    let tenants: Vec<_> = owners.tenants.iter().collect();
+    let namespaces: Vec<_> = owners.namespaces.iter().collect();
+    let dedicated: Vec<_> = owners.dedicated.iter().collect();
+    serde_json::to_vec(&(tenants, namespaces, dedicated))
+}
+
+/// The charges of each hour of a day.
+fn rate_day(
+    book: &PriceBook,
+    owners: &[Owners],
+    usage: Vec<UsageHour>,
+    measured: &BTreeSet<ClusterName>,
+) -> Result<Vec<(Hour, Vec<Charge>)>, NotRated> {
+    let mut by_hour: BTreeMap<Hour, Vec<UsageHour>> = BTreeMap::new();
+    for usage in usage.into_iter().filter(|usage| measured.contains(&usage.cluster)) {
+        by_hour.entry(usage.hour).or_default().push(usage);
+    }
+    let none = Vec::new();
+    owners
+        .iter()
+        .map(|owners| {
+            let usage = by_hour.get(&owners.hour).unwrap_or(&none);
+            let rated = rate(book, owners, usage)?;
+            let charged =
+                Money::sum(rated.charges.iter().map(|charge| charge.amount)).map_err(RatingError::from)?;
+            let paid = rated.control.total().map_err(RatingError::from)?;
+            if charged != paid {
+                return Err(NotRated::Unbalanced { hour: owners.hour, charged, paid });
+            }
+            Ok((owners.hour, rated.charges))
+        })
+        .collect()
+}
+
+/// How much of a period each cluster was measured in, and how many of its hours are missing.
+fn coverage(
+    view: &View,
+    period: Period,
+    entries: &Entries,
+) -> anyhow::Result<(BTreeMap<ClusterName, Coverage>, u32)> {
+    let mut coverage = BTreeMap::new();
+    let mut missing: u32 = 0;
+    let period = view.book.zone.hours(period);
+    for (cluster, range) in &view.ranges {
+        let (from, until) = (range.from.max(period.from), range.until.min(period.until));
+        let hours = HourRange { from, until };
+        let mut sum = Coverage { minutes: 0, of: u64::from(hours.len()) * 60 };
+        for hour in hours.iter() {
+            match entries.get(&hour).and_then(|of| of.get(cluster)) {
+                Some(entry) => {
+                    let least = entry.coverage.values().min().map_or(0, |minutes| minutes.get());
+                    sum.minutes += u64::from(least);
+                }
+                None => missing = missing.checked_add(1).context("too many missing hours to count")?,
+            }
+        }
+        if !hours.is_empty() {
+            coverage.insert(cluster.clone(), sum);
+        }
+    }
+    Ok((coverage, missing))
+}
+
+fn month_digest(
+    book: &PriceBook,
+    period: Period,
+    plans: &[DayPlan],
+    coverage: &BTreeMap<ClusterName, Coverage>,
+    hours_missing: u32,
+) -> Digest {
+    let mut fields: Vec<Vec<u8>> = vec![
+        ENGINE_VERSION.to_le_bytes().to_vec(),
+        book.digest.as_bytes().to_vec(),
+        period.to_string().into_bytes(),
+        hours_missing.to_le_bytes().to_vec(),
+    ];
+    fields.extend(plans.iter().map(|plan| plan.inputs.as_bytes().to_vec()));
+    for (cluster, sum) in coverage {
+        fields.push(cluster.as_str().as_bytes().to_vec());
+        fields.push([sum.minutes.to_le_bytes(), sum.of.to_le_bytes()].concat());
+    }
+    Digest::of_fields(fields.iter().map(Vec::as_slice))
+}
+
+/// The labels of the editions that were in force, in their order.
+fn versions(book: &PriceBook, plans: &[DayPlan]) -> Vec<String> {
+    let used: BTreeSet<Hour> = plans
+        .iter()
+        .flat_map(|plan| &plan.hours)
+        .filter_map(|plan| book.at(plan.hour).map(|edition| edition.effective_from))
+        .collect();
+    let in_force = book.editions.iter().filter(|edition| used.contains(&edition.effective_from));
+    in_force.map(|edition| edition.version.clone()).collect()
+}

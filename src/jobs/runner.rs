@@ -1,0 +1,187 @@
+//! Runs a job on a tick and on demand, one run at a time, and shows how the last one went.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use defray_ledger::LedgerError;
+use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::{Shared, seconds};
+use crate::telemetry::{JobLabel, JobOutcome};
+
+/// Asks for a run now. Ringing it while a run is under way asks for one more after it.
+#[derive(Debug, Clone, Default)]
+pub struct Bell(Arc<Notify>);
+
+impl Bell {
+    /// A bell that nobody has rung.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Asks for a run.
+    pub fn ring(&self) {
+        self.0.notify_one();
+    }
+
+    /// Waits until somebody asks.
+    pub async fn rung(&self) {
+        self.0.notified().await;
+    }
+}
+
+/// When a job runs.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// Its name in logs and metrics.
+    pub name: &'static str,
+    /// How long after a run that went well.
+    pub every: Duration,
+    /// How long after one that failed.
+    pub retry: Duration,
+    /// On demand.
+    pub bell: Bell,
+    /// Whether the daemon is not ready while its last run went wrong.
+    pub essential: bool,
+}
+
+/// How the last run of a job went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastRun {
+    /// When it ended.
+    pub ended_at: DateTime<Utc>,
+    /// What it did, or why it could not.
+    pub outcome: Result<String, String>,
+    /// When a run last went well.
+    pub last_success: Option<DateTime<Utc>>,
+}
+
+/// The last result of every job, and which of them have to have gone well before the daemon is ready.
+#[derive(Debug, Clone, Default)]
+pub struct Board(Arc<watch::Sender<Entries>>);
+
+type Entries = BTreeMap<&'static str, Entry>;
+
+#[derive(Debug, Clone, Default)]
+struct Entry {
+    essential: bool,
+    last: Option<LastRun>,
+}
+
+impl Board {
+    /// Without jobs.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// From now on the daemon is not ready until the last run of this job went well.
+    pub fn expect(&self, job: &'static str) {
+        self.0.send_modify(|jobs| jobs.entry(job).or_default().essential = true);
+    }
+
+    /// The last result of each job.
+    pub fn all(&self) -> BTreeMap<&'static str, Option<LastRun>> {
+        self.0.borrow().iter().map(|(job, entry)| (*job, entry.last.clone())).collect()
+    }
+
+    /// Why the daemon is not ready, job by job; empty when it is.
+    pub fn not_ready(&self) -> Vec<String> {
+        reasons(&self.0.borrow())
+    }
+
+    /// Waits until the daemon is ready.
+    pub async fn ready(&self) {
+        let mut jobs = self.0.subscribe();
+        // The board holds its own sender, so this cannot end early.
+        let _open = jobs.wait_for(|jobs| reasons(jobs).is_empty()).await;
+    }
+
+    fn put(&self, job: &'static str, at: DateTime<Utc>, outcome: Result<String, String>) {
+        self.0.send_modify(|jobs| {
+            let entry = jobs.entry(job).or_default();
+            let before = entry.last.as_ref().and_then(|last| last.last_success);
+            let last_success = if outcome.is_ok() { Some(at) } else { before };
+            entry.last = Some(LastRun { ended_at: at, outcome, last_success });
+        });
+    }
+}
+
+fn reasons(jobs: &Entries) -> Vec<String> {
+    let reason = |(job, entry): (&&'static str, &Entry)| match entry.last.as_ref().map(|last| &last.outcome) {
+        None => Some(format!("{job}: has not run yet")),
+        Some(Err(reason)) => Some(format!("{job}: {reason}")),
+        Some(Ok(_)) => None,
+    };
+    jobs.iter().filter(|(_, entry)| entry.essential).filter_map(reason).collect()
+}
+
+/// Runs a job until the daemon stops. A run says what it did, in words.
+///
+/// An error of a run is shown, counted and followed by another run, except where going on would do harm:
+/// when somebody else writes the ledger, or when it is damaged.
+pub async fn drive<Run, Doing>(
+    job: Job,
+    board: Board,
+    shared: Shared,
+    stop: CancellationToken,
+    run: Run,
+) -> anyhow::Result<()>
+where
+    Run: Fn() -> Doing,
+    Doing: Future<Output = anyhow::Result<String>>,
+{
+    if job.essential {
+        board.expect(job.name);
+    }
+    let mut failing = false;
+    loop {
+        // A run is never cut short from outside: it sees the stop itself, between two transactions.
+        let outcome = run().await;
+        let ended_at = shared.clock.now();
+        count(&shared, job.name, outcome.is_ok(), ended_at);
+        let pause = match outcome {
+            Ok(done) => {
+                if failing {
+                    tracing::info!(job.name = job.name, "works again: {done}");
+                } else {
+                    tracing::debug!(job.name = job.name, "{done}");
+                }
+                failing = false;
+                board.put(job.name, ended_at, Ok(done));
+                job.every
+            }
+            Err(error) if is_fatal(&error) => return Err(error),
+            Err(error) => {
+                let reason = format!("{error:#}");
+                tracing::warn!(job.name = job.name, error = reason, "job failed and will be tried again");
+                failing = true;
+                board.put(job.name, ended_at, Err(reason));
+                job.retry
+            }
+        };
+        shared.metrics.ready.set(i64::from(board.not_ready().is_empty()));
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = job.bell.rung() => {}
+            () = stop.cancelled() => return Ok(()),
+        }
+    }
+}
+
+fn count(shared: &Shared, job: &'static str, success: bool, at: DateTime<Utc>) {
+    let outcome = if success { "success" } else { "failure" };
+    shared.metrics.job_runs.get_or_create(&JobOutcome { job, outcome }).inc();
+    if success {
+        shared.metrics.job_last_success.get_or_create(&JobLabel { job }).set(seconds(at));
+    }
+}
+
+fn is_fatal(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        matches!(cause.downcast_ref(), Some(LedgerError::Fenced { .. } | LedgerError::Corrupt(_)))
+    })
+}

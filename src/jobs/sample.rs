@@ -1,0 +1,246 @@
+//! Measures the hours that are due: the newest first so that a backlog never starves it, then the oldest.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use chrono::{DateTime, Utc};
+use defray_ledger::{Missing, RecordedHour, Scope};
+use defray_pricing::ownership::Timeline;
+use defray_pricing::time::{Hour, HourRange};
+use defray_pricing::usage::UsageHour;
+use futures::StreamExt;
+use tokio_util::sync::CancellationToken;
+
+use super::plan::{back_off, hours_of, order, settled_until};
+use super::{Bell, Cluster, NotMeasured, Shared, seconds};
+use crate::telemetry::{ClusterLabel, HourOutcome};
+
+/// How many hours of a cluster are measured before it is looked again which are due.
+const BATCH: usize = 12;
+/// After so many failures in a row that would hit any hour, the others are left for the next run.
+const OUTAGE: u32 = 2;
+
+/// Measures hours.
+#[derive(Debug, Clone)]
+pub struct Sampler {
+    /// What it works with.
+    pub shared: Shared,
+    /// The clusters it looks after.
+    pub clusters: Vec<Cluster>,
+    /// How long after its end an hour is measured.
+    pub settle: Duration,
+    /// How many past hours of one cluster are measured at once.
+    pub concurrency: usize,
+    /// How long to rest between past hours.
+    pub pause: Duration,
+    /// Rung when hours were recorded.
+    pub recorded: Bell,
+    /// Cancelled when the daemon stops.
+    pub stop: CancellationToken,
+}
+
+/// What one cluster came to.
+#[derive(Debug, Default)]
+struct Tally {
+    recorded: u32,
+    failed: u32,
+    missing: u64,
+    /// Why the run went wrong: nobody answers, or the newest hour could not be measured. A past hour that
+    /// the store has forgotten is missing, and counted so, but no reason to be alarmed for ever.
+    alarm: Option<String>,
+}
+
+impl Sampler {
+    /// Measures everything that is due, clusters side by side.
+    pub async fn run(&self) -> anyhow::Result<String> {
+        let runs = self.clusters.iter().map(|cluster| async move {
+            let result = self.cluster(cluster).await;
+            result.with_context(|| format!("cluster {}", cluster.name)).map(|tally| (cluster, tally))
+        });
+        let mut done = Vec::new();
+        let mut wrong = Vec::new();
+        for result in futures::future::join_all(runs).await {
+            let (cluster, tally) = result?;
+            done.push(format!(
+                "{}: {} hours recorded, {} missing",
+                cluster.name, tally.recorded, tally.missing
+            ));
+            if let Some(reason) = tally.alarm {
+                wrong.push(format!("{}: {} hours not measured: {reason}", cluster.name, tally.failed));
+            }
+        }
+        anyhow::ensure!(wrong.is_empty(), "{}", wrong.join("; "));
+        Ok(done.join("; "))
+    }
+
+    async fn cluster(&self, cluster: &Cluster) -> anyhow::Result<Tally> {
+        let mut tally = Tally::default();
+        let mut tried = BTreeSet::new();
+        loop {
+            let now = self.shared.clock.now();
+            let timeline = Arc::new(self.shared.ledger.timeline(&Scope::everything()).await?);
+            let range = hours_of(cluster, &timeline, settled_until(now, self.settle));
+            let recorded = self.recorded_hours(cluster, range, now).await?;
+            let noted = self.noted(cluster).await?;
+            let absent: BTreeSet<Hour> = range.iter().filter(|hour| !recorded.contains(hour)).collect();
+            self.show(cluster, &absent, recorded.last().copied());
+            tally.missing = u64::try_from(absent.len())?;
+            let waits = |hour: &Hour| noted.get(hour).is_some_and(|note| note.next_try > now);
+            let due = absent.into_iter().filter(|hour| !tried.contains(hour) && !waits(hour)).collect();
+            let batch: Vec<Hour> = order(due).into_iter().take(BATCH).collect();
+            if batch.is_empty() || self.stop.is_cancelled() {
+                return Ok(tally);
+            }
+            tried.extend(batch.iter().copied());
+            if !self.batch(cluster, &batch, &timeline, &noted, &mut tally, range.until.previous()).await? {
+                return Ok(tally);
+            }
+        }
+    }
+
+    /// The recorded hours of a range. One later than now means that the clock went back.
+    async fn recorded_hours(
+        &self,
+        cluster: &Cluster,
+        range: HourRange,
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<BTreeSet<Hour>> {
+        let far = HourRange { from: range.from, until: Hour::from_index(i64::from(i32::MAX)) };
+        let entries = self.shared.ledger.hours(&Scope::everything(), &cluster.name, far).await?;
+        if let Some(last) = entries.last()
+            && last.hour.end() > now
+        {
+            anyhow::bail!(
+                "the clock says {} but the hour {} is already recorded; check time synchronisation: nothing is \
+                 measured until the clock is right",
+                now.format("%Y-%m-%dT%H:%M:%SZ"),
+                last.hour
+            );
+        }
+        Ok(entries.into_iter().map(|entry| entry.hour).collect())
+    }
+
+    async fn noted(&self, cluster: &Cluster) -> anyhow::Result<BTreeMap<Hour, Missing>> {
+        let missing = self.shared.ledger.missing(&Scope::everything()).await?;
+        let mine = missing.into_iter().filter(|note| note.cluster == cluster.name);
+        Ok(mine.map(|note| (note.hour, note)).collect())
+    }
+
+    /// Measures a batch; says whether there is sense in going on with the next.
+    async fn batch(
+        &self,
+        cluster: &Cluster,
+        batch: &[Hour],
+        timeline: &Arc<Timeline>,
+        noted: &BTreeMap<Hour, Missing>,
+        tally: &mut Tally,
+        newest: Hour,
+    ) -> anyhow::Result<bool> {
+        let measuring = batch.iter().copied().map(|hour| self.measure(cluster, hour, timeline));
+        let mut measured = std::pin::pin!(futures::stream::iter(measuring).buffered(self.concurrency.max(1)));
+        let mut outages = 0;
+        while let Some((hour, result)) = measured.next().await {
+            match result {
+                Ok(usage) => {
+                    outages = 0;
+                    self.record(cluster, usage).await?;
+                    tally.recorded += 1;
+                }
+                Err(failure) => {
+                    outages = if failure.outage { outages + 1 } else { 0 };
+                    let tries = noted.get(&hour).map_or(0, |note| note.tries);
+                    self.note(cluster, hour, tries, &failure).await?;
+                    tally.failed += 1;
+                    if failure.outage || hour == newest {
+                        tally.alarm = Some(failure.reason);
+                    }
+                }
+            }
+            if outages >= OUTAGE || self.stop.is_cancelled() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    async fn measure(
+        &self,
+        cluster: &Cluster,
+        hour: Hour,
+        timeline: &Arc<Timeline>,
+    ) -> (Hour, Result<UsageHour, NotMeasured>) {
+        let result = cluster.measure.measure(hour, Arc::clone(timeline)).await;
+        if !self.pause.is_zero() {
+            tokio::select! {
+                () = tokio::time::sleep(self.pause) => {}
+                () = self.stop.cancelled() => {}
+            }
+        }
+        (hour, result)
+    }
+
+    async fn record(&self, cluster: &Cluster, usage: UsageHour) -> anyhow::Result<()> {
+        let measured_at = self.shared.clock.now();
+        let recorded =
+            self.shared.ledger.record(&self.shared.guard, vec![RecordedHour { usage, measured_at }]).await?;
+        for hour in recorded {
+            let outcome = match (hour.changed, hour.revision) {
+                (false, _) => "unchanged",
+                (true, 1) => "new",
+                (true, _) => "revised",
+            };
+            let label = HourOutcome { cluster: cluster.name.to_string(), outcome };
+            self.shared.metrics.hours_recorded.get_or_create(&label).inc();
+            tracing::info!(
+                cluster.name = %cluster.name,
+                hour.start = %hour.hour,
+                hour.revision = hour.revision,
+                hour.outcome = outcome,
+                "hour recorded"
+            );
+        }
+        self.recorded.ring();
+        Ok(())
+    }
+
+    async fn note(
+        &self,
+        cluster: &Cluster,
+        hour: Hour,
+        tries: u32,
+        failure: &NotMeasured,
+    ) -> anyhow::Result<()> {
+        let now = self.shared.clock.now();
+        let next_try = failure.not_before.unwrap_or(now + back_off(tries)).max(now);
+        let ledger = &self.shared.ledger;
+        ledger.note_missing(&self.shared.guard, &cluster.name, hour, &failure.reason, now, next_try).await?;
+        tracing::warn!(
+            cluster.name = %cluster.name,
+            hour.start = %hour,
+            hour.tries = tries.saturating_add(1),
+            hour.next_try = %next_try,
+            error = failure.reason,
+            "hour not measured"
+        );
+        Ok(())
+    }
+
+    fn show(&self, cluster: &Cluster, absent: &BTreeSet<Hour>, latest: Option<Hour>) {
+        let label = ClusterLabel { cluster: cluster.name.to_string() };
+        let metrics = &self.shared.metrics;
+        metrics.hours_missing.get_or_create(&label).set(i64::try_from(absent.len()).unwrap_or(i64::MAX));
+        match absent.first() {
+            Some(oldest) => {
+                metrics.oldest_missing.get_or_create(&label).set(seconds(oldest.start()));
+            }
+            None => {
+                metrics.oldest_missing.remove(&label);
+            }
+        }
+        if let Some(latest) = latest {
+            metrics.latest_hour.get_or_create(&label).set(seconds(latest.end()));
+        }
+    }
+}
