@@ -1,1 +1,12 @@
-//! The composition root: build (validate, bind, connect, migrate), run, stop.
+//! The composition root: build (validate, open, bind, connect), run, stop.
+//!
+//! The only place where rooms meet. Tests embed it, with a clock of their own, on port 0.
+
+mod adapters;
+mod build;
+mod check;
+mod run;
+
+pub use adapters::connect;
+pub use build::{App, NotStarted, Setup};
+pub use check::check;

@@ -11,8 +11,10 @@ use defray_pricing::time::Period;
 
 use crate::telemetry::LogFormat;
 
+mod demo;
 mod exit;
 mod output;
+mod report;
 mod run;
 
 pub use exit::Failure;
@@ -88,7 +90,8 @@ Examples:
     Check(Check),
     /// Write the report of a billing period
     #[command(after_long_help = "\
-Reads what the ledger holds. It may run beside the daemon.
+Reads what the ledger holds. While a daemon runs on a ledger in a directory, only the daemon reads it: download
+the same report from there, for example /api/v1/reports/2026-10.csv.
 
 Examples:
   defray report --config defray.yaml --period 2026-10
@@ -149,6 +152,9 @@ struct Report {
     /// How the report is written
     #[arg(long, value_enum, default_value_t)]
     format: ReportFormat,
+    /// The billing time zone the ledger was written in, where no configuration says so
+    #[arg(long, value_name = "ZONE", default_value = "UTC", conflicts_with = "config")]
+    time_zone: String,
     /// Only this tenant
     #[arg(long, value_name = "NAME")]
     tenant: Option<String>,

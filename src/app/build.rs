@@ -1,0 +1,149 @@
+//! From a validated configuration to something that can run: everything that can fail early, fails here.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::Context;
+use defray_ledger::{Ledger, WriteGuard};
+use defray_pricing::book::{PriceBook, Problem};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::jobs::{Board, Cluster, ReadBook, Shared};
+use crate::supervise::Supervisor;
+use crate::telemetry::Telemetry;
+
+/// What the daemon is built from.
+pub struct Setup {
+    /// What it is told.
+    pub config: Config,
+    /// What time it is.
+    pub clock: Clock,
+    /// The clusters it looks after.
+    pub clusters: Vec<Cluster>,
+    /// Reads the price book: the files of the configuration, or the demo's own.
+    pub read_book: Arc<ReadBook>,
+    /// Whether every number is made up.
+    pub demo: bool,
+}
+
+impl Setup {
+    /// As a configuration says: its clusters, its price book, the machine's clock.
+    pub fn of(config: Config) -> anyhow::Result<Self> {
+        let clusters = super::connect(&config)?;
+        let files = config.clone();
+        let read_book: Arc<ReadBook> = Arc::new(move || files.read_price_book());
+        Ok(Self { config, clock: Clock::wall(), clusters, read_book, demo: false })
+    }
+}
+
+impl std::fmt::Debug for Setup {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Setup")
+            .field("config", &self.config)
+            .field("demo", &self.demo)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why the daemon was not started.
+#[derive(Debug)]
+pub enum NotStarted {
+    /// What people wrote is wrong.
+    Problems(Vec<Problem>),
+    /// Something it needs is not to be had.
+    Work(anyhow::Error),
+}
+
+impl From<anyhow::Error> for NotStarted {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Work(error)
+    }
+}
+
+/// A daemon that holds its ledger and its port and waits to be run.
+pub struct App {
+    pub(super) config: Config,
+    pub(super) clusters: Vec<Cluster>,
+    pub(super) shared: Shared,
+    pub(super) telemetry: Telemetry,
+    pub(super) board: Board,
+    pub(super) book: watch::Sender<Arc<PriceBook>>,
+    pub(super) read_book: Arc<ReadBook>,
+    pub(super) listener: TcpListener,
+    pub(super) demo: bool,
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("App").field("config", &self.config).field("demo", &self.demo).finish_non_exhaustive()
+    }
+}
+
+impl App {
+    /// Reads the price book, takes the port, opens the ledger and takes over the right to write it.
+    pub async fn build(setup: Setup) -> Result<Self, NotStarted> {
+        let Setup { config, clock, clusters, read_book, demo } = setup;
+        let (book, sources) = read_book().map_err(NotStarted::Problems)?;
+        // Before the ledger: a second daemon by mistake is told of the port and disturbs nothing.
+        let listener = bind(config.http.listen).await?;
+        let ledger = open(&config).await?;
+        let guard = take_over(&ledger).await?;
+        ledger.put_book(&guard, book.digest, &sources).await.context("remembering the price book")?;
+        let telemetry = Telemetry::new();
+        let shared = Shared {
+            ledger,
+            guard,
+            clock,
+            metrics: telemetry.metrics.clone(),
+            supervisor: Supervisor::new(),
+        };
+        let (book, _) = watch::channel(Arc::new(book));
+        Ok(Self { config, clusters, shared, telemetry, board: Board::new(), book, read_book, listener, demo })
+    }
+
+    /// Where it listens: tests ask for port 0.
+    pub fn address(&self) -> anyhow::Result<SocketAddr> {
+        self.listener.local_addr().context("asking for the address that was bound")
+    }
+
+    /// What it is supervised by: stops it from outside.
+    pub fn supervisor(&self) -> Supervisor {
+        self.shared.supervisor.clone()
+    }
+
+    /// The last result of every job.
+    pub fn board(&self) -> Board {
+        self.board.clone()
+    }
+
+    /// What every job works with.
+    pub fn shared(&self) -> Shared {
+        self.shared.clone()
+    }
+
+    /// What is remembered.
+    pub fn ledger(&self) -> Ledger {
+        self.shared.ledger.clone()
+    }
+}
+
+/// Opens the ledger of a configuration.
+pub(super) async fn open(config: &Config) -> anyhow::Result<Ledger> {
+    let location = &config.ledger.location;
+    Ledger::open(location).await.with_context(|| format!("opening the ledger at {location}"))
+}
+
+async fn take_over(ledger: &Ledger) -> anyhow::Result<WriteGuard> {
+    ledger.acquire().await.context("taking over the right to write the ledger")
+}
+
+async fn bind(listen: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(listen).await.with_context(|| {
+        format!(
+            "cannot listen on {listen}; stop what listens there, or choose another address with http.listen"
+        )
+    })
+}

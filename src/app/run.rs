@@ -1,0 +1,155 @@
+//! Every task the daemon runs, in one place.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::jobs::{Bell, BookKeeper, Job, Observer, Rater, Sampler, drive};
+use crate::supervise::{Ended, OnError};
+
+use super::App;
+
+/// How long a shutdown may take: less than the half minute that Kubernetes grants.
+const DRAIN: Duration = Duration::from_secs(25);
+/// How often hours are looked for that are due.
+const SAMPLE_EVERY: Duration = Duration::from_secs(30);
+/// How often the files of the price book are looked at.
+const BOOK_EVERY: Duration = Duration::from_secs(30);
+/// How often everything is listed even if no watch saw anything.
+const OBSERVE_EVERY: Duration = Duration::from_hours(1);
+/// How often it is looked whether anything must be rated anew, even if nobody rang.
+const RATE_EVERY: Duration = Duration::from_mins(5);
+/// How long after a failure a job runs again.
+const RETRY: Duration = Duration::from_secs(15);
+
+/// The bells by which one job wakes another.
+#[derive(Debug, Clone, Default)]
+struct Bells {
+    observe: Bell,
+    sample: Bell,
+    rate: Bell,
+    push: Bell,
+}
+
+impl App {
+    /// Runs until the supervisor is asked to stop, or something fails that it cannot do without.
+    pub async fn run(self) -> Result<(), Ended> {
+        let supervisor = self.supervisor();
+        let ledger = self.ledger();
+        self.start();
+        let ended = supervisor.wait(DRAIN).await;
+        // Last of all: whatever was still running has written what it had to.
+        ledger.close().await;
+        ended
+    }
+
+    fn start(self) {
+        let bells = Bells::default();
+        self.start_book(&bells);
+        self.start_observe(&bells);
+        self.start_sample(&bells);
+        self.start_rate(&bells);
+    }
+
+    fn job(&self, name: &'static str, every: Duration, bell: &Bell, essential: bool) -> Job {
+        if essential {
+            self.board.expect(name);
+        }
+        Job { name, every, retry: RETRY.min(every), bell: bell.clone(), essential }
+    }
+
+    fn start_book(&self, bells: &Bells) {
+        let keeper = BookKeeper {
+            shared: self.shared.clone(),
+            read: Arc::clone(&self.read_book),
+            in_force: self.book.clone(),
+            changed: bells.rate.clone(),
+        };
+        let job = self.job("book", BOOK_EVERY, &Bell::new(), false);
+        let (board, shared) = (self.board.clone(), self.shared.clone());
+        self.shared.supervisor.spawn("book", OnError::Stop, move |stop| {
+            let keeper = keeper.clone();
+            drive(job.clone(), board.clone(), shared.clone(), stop, move || {
+                let keeper = keeper.clone();
+                async move { keeper.run().await }
+            })
+        });
+    }
+
+    fn start_observe(&self, bells: &Bells) {
+        for cluster in &self.clusters {
+            let (observe, bell) = (Arc::clone(&cluster.observe), bells.observe.clone());
+            self.shared.supervisor.spawn("watch", OnError::Restart, move |stop| {
+                let (observe, bell) = (Arc::clone(&observe), bell.clone());
+                async move {
+                    loop {
+                        tokio::select! {
+                            changed = observe.changed() => changed?,
+                            () = stop.cancelled() => return Ok(()),
+                        }
+                        bell.ring();
+                    }
+                }
+            });
+        }
+        let observer = Observer {
+            shared: self.shared.clone(),
+            clusters: self.clusters.clone(),
+            rules: self.config.tenancy.clone(),
+            // Measuring begins with the first observation, and rating looks at who owns what.
+            changed: bells.sample.clone(),
+            memory: crate::jobs::Memory::default(),
+        };
+        let job = self.job("observe", OBSERVE_EVERY, &bells.observe, true);
+        let (board, shared) = (self.board.clone(), self.shared.clone());
+        self.shared.supervisor.spawn("observe", OnError::Stop, move |stop| {
+            let observer = observer.clone();
+            drive(job.clone(), board.clone(), shared.clone(), stop, move || {
+                let observer = observer.clone();
+                async move { observer.run().await }
+            })
+        });
+    }
+
+    fn start_sample(&self, bells: &Bells) {
+        let history = &self.config.history;
+        let sampler = Sampler {
+            shared: self.shared.clone(),
+            clusters: self.clusters.clone(),
+            settle: history.settle,
+            concurrency: history.concurrency,
+            pause: history.pause,
+            recorded: bells.rate.clone(),
+            stop: self.shared.supervisor.stopping(),
+        };
+        let job = self.job("sample", SAMPLE_EVERY, &bells.sample, true);
+        let (board, shared) = (self.board.clone(), self.shared.clone());
+        self.shared.supervisor.spawn("sample", OnError::Stop, move |stop| {
+            let sampler = sampler.clone();
+            drive(job.clone(), board.clone(), shared.clone(), stop, move || {
+                let sampler = sampler.clone();
+                async move { sampler.run().await }
+            })
+        });
+    }
+
+    fn start_rate(&self, bells: &Bells) {
+        let rater = Rater {
+            shared: self.shared.clone(),
+            clusters: self.clusters.clone(),
+            rules: self.config.tenancy.clone(),
+            settle: self.config.history.settle,
+            book: self.book.subscribe(),
+            computed: bells.push.clone(),
+            stop: self.shared.supervisor.stopping(),
+        };
+        let job = self.job("rate", RATE_EVERY, &bells.rate, true);
+        let (board, shared) = (self.board.clone(), self.shared.clone());
+        self.shared.supervisor.spawn("rate", OnError::Stop, move |stop| {
+            let rater = rater.clone();
+            drive(job.clone(), board.clone(), shared.clone(), stop, move || {
+                let rater = rater.clone();
+                async move { rater.run().await }
+            })
+        });
+    }
+}
