@@ -6,8 +6,9 @@ use super::{Edition, Model, Policy, PriceBook, Problem};
 use crate::names::{
     ClusterName, Namespace, Pool, PriceClass, Service, StorageClass, TenantName, TrafficClass,
 };
-use crate::ownership::NamespaceState;
+use crate::ownership::{NamespaceState, Owners};
 use crate::time::HourRange;
+use crate::usage::UsageHour;
 
 /// What exists and needs a price.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -30,6 +31,34 @@ pub struct Seen {
     pub tenants: BTreeSet<TenantName>,
     /// Namespaces and who owns them.
     pub namespaces: BTreeMap<(ClusterName, Namespace), NamespaceState>,
+}
+
+impl Seen {
+    /// Adds what an hour of usage tells of.
+    pub fn add_usage(&mut self, usage: &UsageHour) {
+        let cluster = &usage.cluster;
+        let classes =
+            usage.nodes.iter().map(|row| &row.class).chain(usage.compute.iter().map(|row| &row.class));
+        self.classes.extend(classes.map(|class| (cluster.clone(), class.clone())));
+        for row in &usage.compute {
+            let gpus = row.gpu_request.keys();
+            self.gpus.extend(gpus.map(|gpu| (cluster.clone(), row.class.clone(), gpu.clone())));
+        }
+        self.storage.extend(usage.storage.iter().map(|row| row.class.clone()));
+        self.traffic.extend(usage.network.iter().map(|row| row.class.clone()));
+        self.load_balancers |= !usage.load_balancers.is_empty();
+    }
+
+    /// Adds what the ownership of an hour tells of.
+    pub fn add_owners(&mut self, owners: &Owners) {
+        self.dedicated.extend(owners.dedicated.keys().cloned());
+        for ((_, tenant), state) in &owners.tenants {
+            self.tenants.insert(tenant.clone());
+            self.services.extend(state.services.iter().cloned());
+        }
+        let namespaces = owners.namespaces.iter();
+        self.namespaces.extend(namespaces.map(|(key, state)| (key.clone(), state.clone())));
+    }
 }
 
 impl PriceBook {

@@ -214,3 +214,32 @@ fn what_exists_without_a_price_is_told() {
     assert!(before[0].contains("no price is in force from 2026-09-01T00:00:00Z"), "{before:?}");
     assert_eq!(told(hours("2026-09-01T00:00:00Z", "2026-09-01T00:00:00Z")), [""; 0]);
 }
+
+proptest::proptest! {
+    /// Whatever is done to a line of a good book: it is read, or every problem has a place and a reason.
+    #[test]
+    fn a_damaged_book_is_read_or_refused_with_reasons(
+        line in proptest::prelude::any::<proptest::sample::Index>(),
+        damage in proptest::sample::select(vec!["", "x", "- ", "  ", ": {", "\"", "-1", "*", "name: ["]),
+        place in 0..40_usize,
+    ) {
+        let text = include_str!("../../../books/reference.yaml");
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        let line = line.index(lines.len());
+        let at = lines[line].char_indices().map(|(at, _)| at).nth(place).unwrap_or(lines[line].len());
+        if damage.is_empty() {
+            lines.remove(line);
+        } else {
+            lines[line].insert_str(at, damage);
+        }
+        match PriceBook::parse(&sources(&lines.join("\n")), berlin()) {
+            Ok(book) => proptest::prop_assert!(!book.editions.is_empty()),
+            Err(problems) => {
+                proptest::prop_assert!(!problems.is_empty());
+                for problem in &problems {
+                    proptest::prop_assert!(problem.line.is_some() && !problem.message.is_empty(), "{problem}");
+                }
+            }
+        }
+    }
+}
