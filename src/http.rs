@@ -1,1 +1,142 @@
-//! The HTTP surface.
+//! What people and programs read: statements, series for Grafana, metrics, health, and a page.
+//!
+//! Every route but the health checks wants the token, where one is configured; without one the daemon
+//! listens on loopback only and answers only requests that were addressed to loopback. Authentication
+//! yields a [`Scope`](defray_ledger::Scope), and every read of the ledger takes it.
+//!
+//! | route | answer |
+//! |---|---|
+//! | `/` and `/periods/{period}` | pages for people |
+//! | `/api/v1/periods` | every billing period, where it stands, its total |
+//! | `/api/v1/reports/{period}.csv`, `.json` | every statement line |
+//! | `/api/v1/reports/{period}/summary.csv` | one row for each cost centre and tenant |
+//! | `/api/v1/reports/{period}/{tenant}.json` | one tenant's statements |
+//! | `/api/v1/grafana/costs/daily`, `/monthly` | rows for Grafana |
+//! | `/metrics` | metrics, in the OpenMetrics text format |
+//! | `/livez`, `/readyz`, `/healthz` | health; open, so that probes need no secret |
+
+mod access;
+mod body;
+mod caching;
+mod error;
+mod files;
+mod grafana;
+mod health;
+mod months;
+mod pages;
+mod periods;
+mod problems;
+mod query;
+mod reports;
+mod server;
+mod window;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::get;
+use defray_ledger::Ledger;
+use defray_pricing::problem::Problem;
+use defray_pricing::time::BillingZone;
+use defray_reports::Definitions;
+use secrecy::SecretString;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{Predicate as _, SizeAbove};
+
+pub use error::Error;
+pub use server::{ListenError, check_listen, serve};
+
+use crate::clock::Clock;
+use crate::readiness::Readiness;
+use crate::supervise::Supervisor;
+use crate::telemetry::Telemetry;
+
+/// Bodies below this size are sent as they are.
+const COMPRESS_ABOVE: u64 = 1024;
+/// Large answers that are written at the same time: each holds a thread while its reader reads.
+const CONCURRENT_WRITERS: usize = 32;
+
+/// What the routes read from.
+#[derive(Debug, Clone)]
+pub struct Sources {
+    /// Where everything is remembered.
+    pub ledger: Ledger,
+    /// What time it is.
+    pub clock: Clock,
+    /// The zone in which months begin.
+    pub zone: BillingZone,
+    /// Whether the daemon can do its work.
+    pub readiness: Readiness,
+    /// The metrics.
+    pub telemetry: Telemetry,
+    /// The owner of the threads that write large answers.
+    pub supervisor: Supervisor,
+    /// What a reader must show; none on loopback only.
+    pub token: Option<SecretString>,
+    /// Whether the numbers are made up for a demonstration: every answer then says so.
+    pub demo: bool,
+}
+
+/// Everything the routes need.
+#[derive(Debug, Clone)]
+pub struct State(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    sources: Sources,
+    definitions: Definitions,
+    access: access::Access,
+    writers: Arc<tokio::sync::Semaphore>,
+}
+
+impl State {
+    /// Reads the report definitions that come with the program.
+    pub fn new(sources: Sources) -> Result<Self, Vec<Problem>> {
+        let access = access::Access::new(sources.token.as_ref());
+        Ok(Self(Arc::new(Inner {
+            definitions: Definitions::built_in()?,
+            access,
+            writers: Arc::new(tokio::sync::Semaphore::new(CONCURRENT_WRITERS)),
+            sources,
+        })))
+    }
+}
+
+impl std::ops::Deref for State {
+    type Target = Sources;
+
+    fn deref(&self) -> &Sources {
+        &self.0.sources
+    }
+}
+
+/// Every route.
+pub fn router(state: State) -> Router {
+    let protected = Router::new()
+        .route("/", get(pages::index))
+        .route("/periods/{period}", get(pages::period))
+        .route("/style.css", get(pages::style))
+        .route("/api/v1/periods", get(periods::list))
+        .route("/api/v1/reports/{period}", get(reports::month))
+        .route("/api/v1/reports/{period}/{file}", get(reports::part))
+        .route("/api/v1/grafana/costs/daily", get(grafana::daily))
+        .route("/api/v1/grafana/costs/monthly", get(grafana::monthly))
+        .route("/metrics", get(health::metrics))
+        .fallback(|| async { Error::NoSuchRoute })
+        .layer(from_fn_with_state(state.clone(), access::check));
+    let open = Router::new()
+        .route("/livez", get(health::live))
+        .route("/readyz", get(health::ready))
+        .route("/healthz", get(health::ready));
+    let compression = CompressionLayer::new()
+        .gzip(true)
+        .compress_when(SizeAbove::new(COMPRESS_ABOVE).and(caching::worth_compressing));
+    // From the inside out: compression, the entity tag of what was compressed, then problems for all.
+    protected
+        .merge(open)
+        .with_state(state)
+        .layer(compression)
+        .layer(from_fn(caching::tag_encoding))
+        .layer(from_fn(problems::tell))
+}

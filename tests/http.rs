@@ -1,1 +1,7 @@
 //! The HTTP surface over a real socket.
+
+mod access;
+mod files;
+mod fixture;
+mod grafana;
+mod pages;

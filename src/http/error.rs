@@ -1,0 +1,182 @@
+//! The one place where what went wrong becomes a status: what the reader is told, and what only the log is.
+
+use axum::http::StatusCode;
+use axum::http::header::{HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::response::{IntoResponse, Response};
+use defray_ledger::LedgerError;
+use defray_pricing::Overflow;
+use defray_reports::WriteError;
+use defray_reports::grafana::GrafanaError;
+use serde::Serialize;
+
+/// What went wrong with a request.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No route has this path.
+    #[error("nothing is served under this path")]
+    NoSuchRoute,
+    /// No token, or the wrong one.
+    #[error("this needs the token, as `Authorization: Bearer …`")]
+    Unauthorized,
+    /// Without a token only this machine may ask.
+    #[error(
+        "no token is configured, so only requests addressed to this machine as 127.0.0.1, ::1 or localhost are \
+         answered"
+    )]
+    NotLoopback,
+    /// The path names no month.
+    #[error("`{0}` is not a billing period such as 2026-10")]
+    NotAPeriod(String),
+    /// Nothing is known of this month.
+    #[error("nothing is recorded for the billing period {0}; /api/v1/periods lists those there are")]
+    NoSuchPeriod(String),
+    /// The month has hours and no statements yet.
+    #[error("the billing period {0} is not rated yet; try again in a minute")]
+    NotRated(String),
+    /// The tenant has no statement in this month.
+    #[error("{tenant} has no statement in {period}")]
+    NoSuchTenant {
+        /// The tenant.
+        tenant: String,
+        /// The period.
+        period: String,
+    },
+    /// No such format.
+    #[error("`{name}` is not served; there is {known}")]
+    NoSuchFile {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: &'static str,
+    },
+    /// Query parameters are wrong; all of them are told.
+    #[error("query parameters are wrong")]
+    Parameters(Vec<Parameter>),
+    /// The answer would be larger than memory is kept for.
+    #[error("{0}")]
+    TooLarge(String),
+    /// Too many large answers are being written.
+    #[error("too many reports are being written; try again shortly")]
+    Busy,
+    /// The ledger could not be read.
+    #[error("the ledger could not be read")]
+    Ledger(#[from] LedgerError),
+    /// A fault of this program.
+    #[error("the answer could not be made")]
+    Internal(String),
+}
+
+/// A query parameter and what is wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Parameter {
+    /// Its name.
+    pub name: String,
+    /// What is wrong, and how to mend it.
+    pub reason: String,
+}
+
+/// What the reader is told, until the request's number is known.
+#[derive(Debug, Clone)]
+pub(super) struct Problem {
+    pub(super) kind: &'static str,
+    pub(super) title: &'static str,
+    pub(super) detail: Option<String>,
+    pub(super) parameters: Vec<Parameter>,
+    /// For the log alone.
+    pub(super) internal: Option<String>,
+}
+
+impl Error {
+    fn status(&self) -> (StatusCode, &'static str, &'static str) {
+        match self {
+            Self::NoSuchRoute => (StatusCode::NOT_FOUND, "not-found", "No such path"),
+            Self::Unauthorized => (StatusCode::UNAUTHORIZED, "unauthorized", "Token needed"),
+            Self::NotLoopback => {
+                (StatusCode::MISDIRECTED_REQUEST, "not-loopback", "Not addressed to loopback")
+            }
+            Self::NotAPeriod(_) => (StatusCode::BAD_REQUEST, "invalid-period", "Not a billing period"),
+            Self::NoSuchPeriod(_) => (StatusCode::NOT_FOUND, "period-not-found", "No such billing period"),
+            Self::NotRated(_) => (StatusCode::NOT_FOUND, "period-not-rated", "Billing period not rated yet"),
+            Self::NoSuchTenant { .. } => (StatusCode::NOT_FOUND, "tenant-not-found", "No such statement"),
+            Self::NoSuchFile { .. } => (StatusCode::NOT_FOUND, "format-not-found", "No such format"),
+            Self::Parameters(_) => {
+                (StatusCode::BAD_REQUEST, "invalid-parameters", "Invalid query parameters")
+            }
+            Self::TooLarge(_) => (StatusCode::UNPROCESSABLE_ENTITY, "too-large", "Answer too large"),
+            Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy", "Busy"),
+            Self::Ledger(LedgerError::OutOfScope(_)) => {
+                (StatusCode::FORBIDDEN, "forbidden", "Not yours to read")
+            }
+            Self::Ledger(_) => (StatusCode::SERVICE_UNAVAILABLE, "ledger-unavailable", "Ledger unavailable"),
+            Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal error"),
+        }
+    }
+
+    /// What only the log is told.
+    fn internal(&self) -> Option<String> {
+        match self {
+            Self::Ledger(error) => Some(error.to_string()),
+            Self::Internal(text) => Some(text.clone()),
+            _ => None,
+        }
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        let (status, kind, title) = self.status();
+        let problem = Problem {
+            kind,
+            title,
+            detail: Some(self.to_string()),
+            internal: self.internal(),
+            parameters: if let Self::Parameters(parameters) = self { parameters } else { Vec::new() },
+        };
+        let mut response = status.into_response();
+        let header: Option<(HeaderName, &'static str)> = match status {
+            StatusCode::UNAUTHORIZED => {
+                Some((WWW_AUTHENTICATE, r#"Bearer realm="defray", Basic realm="defray""#))
+            }
+            StatusCode::SERVICE_UNAVAILABLE => Some((RETRY_AFTER, "5")),
+            _ => None,
+        };
+        if let Some((name, value)) = header {
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
+        }
+        response.extensions_mut().insert(problem);
+        response
+    }
+}
+
+impl From<Overflow> for Error {
+    fn from(overflow: Overflow) -> Self {
+        Self::Internal(overflow.to_string())
+    }
+}
+
+impl<E: std::error::Error + 'static> From<WriteError<E>> for Error {
+    fn from(error: WriteError<E>) -> Self {
+        Self::Internal(chain(&error))
+    }
+}
+
+impl From<GrafanaError> for Error {
+    fn from(error: GrafanaError) -> Self {
+        match error {
+            GrafanaError::TooManyRows => Self::TooLarge(error.to_string()),
+            other => Self::Internal(chain(&other)),
+        }
+    }
+}
+
+/// An error with its causes.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

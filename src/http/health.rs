@@ -1,0 +1,39 @@
+//! Whether the daemon lives, and whether it can do its work.
+
+use axum::Json;
+use axum::extract::State as Extract;
+use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use super::access::Reader;
+use super::{Error, State};
+use crate::readiness::Reason;
+
+const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+const NEVER_STORED: (axum::http::HeaderName, &str) = (CACHE_CONTROL, "no-store");
+
+#[derive(Serialize)]
+struct Ready {
+    ready: bool,
+    reasons: Vec<Reason>,
+}
+
+/// The process answers.
+pub(super) async fn live() -> impl IntoResponse {
+    ([NEVER_STORED], Json(serde_json::json!({ "live": true })))
+}
+
+/// 200 if every condition holds; else 503 with each that does not, and why.
+pub(super) async fn ready(Extract(state): Extract<State>) -> Response {
+    let reasons = state.readiness.reasons();
+    let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, [NEVER_STORED], Json(Ready { ready: reasons.is_empty(), reasons })).into_response()
+}
+
+/// Every metric. It names clusters and destinations, so it is protected like the rest.
+pub(super) async fn metrics(_: Reader, Extract(state): Extract<State>) -> Result<Response, Error> {
+    let text = state.telemetry.render().map_err(|error| Error::Internal(error.to_string()))?;
+    Ok(([(CONTENT_TYPE, OPENMETRICS), NEVER_STORED], text).into_response())
+}

@@ -1,0 +1,120 @@
+//! The monthly statement: whole, summed up, and of one tenant.
+
+use std::convert::Infallible;
+use std::io::Write;
+
+use axum::extract::{Path, State as Extract};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use defray_ledger::Scope;
+use defray_pricing::names::TenantName;
+use defray_pricing::statement::Statement;
+use defray_reports::{Month, csv, json};
+
+use super::access::Reader;
+use super::body::{Document, respond};
+use super::months::{self, Rated};
+use super::query::Query;
+use super::{Error, State, files};
+
+const CSV: &str = "text/csv; charset=utf-8; header=present";
+const JSON: &str = "application/json";
+
+/// `{period}.csv` and `{period}.json`.
+pub(super) async fn month(
+    Reader(scope): Reader,
+    Extract(state): Extract<State>,
+    Path(file): Path<String>,
+    headers: HeaderMap,
+    query: Query,
+) -> Result<Response, Error> {
+    query.finish()?;
+    let unknown = || Error::NoSuchFile { name: file.clone(), known: "{period}.csv and {period}.json" };
+    let (period, format) = file.rsplit_once('.').ok_or_else(unknown)?;
+    let is_csv = match format {
+        "csv" => true,
+        "json" => false,
+        _ => return Err(unknown()),
+    };
+    let rated = months::rated(&state, &scope, months::period(period)?).await?;
+    let name = file_name(&rated.month, "chargeback", None, format);
+    let document = Document {
+        content_type: if is_csv { CSV } else { JSON },
+        disposition: Some(if is_csv { files::saved(&name) } else { files::shown(&name) }),
+        cache: months::cache(rated.month.status),
+    };
+    let definition = state.0.definitions.statement.clone();
+    respond(&state, &headers, document, move |out| {
+        if is_csv {
+            Ok(csv::write(&definition, &rated.month, all(&rated), out)?)
+        } else {
+            Ok(json::write(&rated.month, all(&rated), out)?)
+        }
+    })
+    .await
+}
+
+/// `{period}/summary.csv` and `{period}/{tenant}.json`.
+pub(super) async fn part(
+    Reader(scope): Reader,
+    Extract(state): Extract<State>,
+    Path((period, file)): Path<(String, String)>,
+    headers: HeaderMap,
+    query: Query,
+) -> Result<Response, Error> {
+    query.finish()?;
+    if file == "summary.csv" {
+        return summary(&state, &scope, &period, &headers).await;
+    }
+    let known = "summary.csv and {tenant}.json";
+    let tenant = file.strip_suffix(".json").ok_or(Error::NoSuchFile { name: file.clone(), known })?;
+    let tenant = TenantName::from(tenant);
+    let period = months::period(&period)?;
+    let missing = || Error::NoSuchTenant { tenant: tenant.to_string(), period: period.to_string() };
+    if !scope.sees(&tenant) {
+        return Err(missing());
+    }
+    let only = Scope::tenants([tenant.clone()].into());
+    let rated = months::rated(&state, &only, period).await?;
+    if !rated.record.statements.statements.iter().any(|statement| statement.tenant == tenant) {
+        return Err(missing());
+    }
+    let name = file_name(&rated.month, "statement", Some(tenant.as_str()), "json");
+    let document = Document {
+        content_type: JSON,
+        disposition: Some(files::shown(&name)),
+        cache: months::cache(rated.month.status),
+    };
+    respond(&state, &headers, document, move |out: &mut dyn Write| {
+        Ok(json::write(
+            &rated.month,
+            all(&rated).filter(|s| s.as_ref().is_ok_and(|s| s.tenant == tenant)),
+            out,
+        )?)
+    })
+    .await
+}
+
+async fn summary(state: &State, scope: &Scope, period: &str, headers: &HeaderMap) -> Result<Response, Error> {
+    let rated = months::rated(state, scope, months::period(period)?).await?;
+    let name = file_name(&rated.month, "chargeback_summary", None, "csv");
+    let document = Document {
+        content_type: CSV,
+        disposition: Some(files::saved(&name)),
+        cache: months::cache(rated.month.status),
+    };
+    let definition = state.0.definitions.summary.clone();
+    respond(state, headers, document, move |out| Ok(csv::write(&definition, &rated.month, all(&rated), out)?))
+        .await
+}
+
+fn all(rated: &Rated) -> impl Iterator<Item = Result<&Statement, Infallible>> {
+    rated.record.statements.statements.iter().map(Ok)
+}
+
+/// `chargeback_2026-10_open_r1.csv`: what it is, of when, and whether it still moves.
+fn file_name(month: &Month, what: &str, of: Option<&str>, format: &str) -> String {
+    let demo = if month.demo { "demo_" } else { "" };
+    let of = of.map(|of| format!("_{of}")).unwrap_or_default();
+    format!("{demo}{what}_{}{of}_{}_r{}.{format}", month.period, month.status, month.version)
+}
