@@ -40,7 +40,15 @@ impl Collector {
             }
         }
         match self.observe().await {
-            Ok(observed) => findings.extend(contents(&observed)),
+            Ok(observed) => {
+                let known = |problem: &&Finding| {
+                    findings.iter().any(|finding| !finding.ok && finding.subject == problem.subject)
+                };
+                let more: Vec<_> =
+                    observed.problems.iter().filter(|problem| !known(problem)).cloned().collect();
+                findings.extend(more);
+                findings.extend(contents(&observed));
+            }
             Err(broken) => findings.push(broken.finding("Kubernetes: what is there")),
         }
         findings

@@ -161,18 +161,12 @@ pub(super) fn chain(error: &dyn StdError) -> String {
     said
 }
 
-fn about_certificates(error: &kube::Error) -> bool {
-    if matches!(error, kube::Error::RustlsTls(_)) {
+fn about_certificates(error: &(dyn StdError + 'static)) -> bool {
+    if error.is::<rustls::Error>() || error.is::<kube::client::RustlsTlsError>() {
         return true;
     }
-    let mut next: Option<&(dyn StdError + 'static)> = Some(error);
-    while let Some(cause) = next {
-        let inner = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        if cause.is::<rustls::Error>() || inner.is_some_and(<dyn StdError + Send + Sync>::is::<rustls::Error>)
-        {
-            return true;
-        }
-        next = cause.source();
-    }
-    false
+    // What an IO error wraps is not among its sources.
+    let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    wrapped.is_some_and(|wrapped| about_certificates(wrapped))
+        || error.source().is_some_and(about_certificates)
 }

@@ -203,8 +203,7 @@ impl Collector {
             ListError::Incomplete(reason) => {
                 KubernetesError::Incomplete { url: self.url.clone(), what: what(), reason }
             }
-            ListError::Kube(error) => KubernetesError::of_connection(&self.url, &error)
-                .unwrap_or_else(|| KubernetesError::Refused(Box::new(self.refusal(kind, "list", &error)))),
+            ListError::Kube(error) => self.explain(kind, "list", &error),
         })
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use k8s_openapi::api::authorization::v1::ResourceAttributes;
 
-use super::error::chain;
+use super::error::{KubernetesError, chain};
 use super::{Collector, Settings};
 use crate::collect::Finding;
 
@@ -93,6 +93,15 @@ impl Collector {
     /// A kind as URLs and roles write it.
     pub(super) fn resource(&self, kind: Kind) -> Resource {
         resource(&self.settings, kind)
+    }
+
+    /// What a failed request for a kind means: for the connection, or for the kind alone.
+    pub(super) fn explain(&self, kind: Kind, verb: &str, error: &kube::Error) -> KubernetesError {
+        // Of a group that is not defined the server says so without the form of its other answers.
+        let undefined =
+            kind == Kind::Tenants && matches!(error, kube::Error::Api(status) if status.code == 404);
+        let broken = if undefined { None } else { KubernetesError::of_connection(&self.url, error) };
+        broken.unwrap_or_else(|| KubernetesError::Refused(Box::new(self.refusal(kind, verb, error))))
     }
 
     /// What the API refused, in the words of a person who can mend it.

@@ -113,9 +113,9 @@ impl Collector {
     pub(super) fn trouble(&self, kind: Kind, error: &watcher::Error) -> Finding {
         use watcher::Error::{InitialListFailed, WatchFailed, WatchStartFailed};
         let subject = |verb| format!("Kubernetes: {verb} {}", self.resource(kind));
-        let refused = |verb, error: &kube::Error| {
-            KubernetesError::of_connection(&self.url, error)
-                .map_or_else(|| self.refusal(kind, verb, error), |broken| broken.finding(subject(verb)))
+        let refused = |verb, error: &kube::Error| match self.explain(kind, verb, error) {
+            KubernetesError::Refused(finding) => *finding,
+            broken => broken.finding(subject(verb)),
         };
         match error {
             InitialListFailed(error) => refused("list", error),
