@@ -243,7 +243,10 @@ async fn start_controller_manager(folder: &Path, kubeconfig: &Path) -> Server {
 fn client(certificate: &Path) -> reqwest::Client {
     let pem = fs::read(certificate).expect("the server wrote its certificate");
     let trusted = reqwest::Certificate::from_pem_bundle(&pem).expect("a certificate");
-    reqwest::Client::builder().no_proxy().tls_certs_only(trusted).build().expect("a client")
+    // No connection outlives its request: every test has a runtime of its own, and a shared server's
+    // connections would die with the one that opened them.
+    let builder = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0);
+    builder.tls_certs_only(trusted).build().expect("a client")
 }
 
 fn write_kubeconfig(folder: &Path, name: &str, url: &str, certificate: &Path, who: Who) -> PathBuf {

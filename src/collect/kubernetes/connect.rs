@@ -1,5 +1,7 @@
 //! The way in: kubeconfig or service account, with time limits on everything.
 
+use std::time::Duration;
+
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Client, Config};
@@ -7,7 +9,6 @@ use kube::{Client, Config};
 use super::Collector;
 use super::error::{KubernetesError, chain};
 use super::settings::{Access, Settings};
-use std::time::Duration;
 
 /// How much longer than a watch its connection may be silent before it counts as dead.
 const WATCH_MARGIN: Duration = Duration::from_secs(30);
@@ -17,7 +18,7 @@ impl Collector {
     /// keep a daemon from starting.
     pub async fn connect(settings: Settings) -> Result<Self, KubernetesError> {
         let config = config(&settings.access).await?;
-        let url = config.cluster_url.to_string();
+        let url = shown(&config.cluster_url);
         let https = config.cluster_url.scheme() == Some(&http::uri::Scheme::HTTPS);
         let tenant = settings.tenants.as_ref().map(|source| {
             let kind = GroupVersionKind::gvk(&source.group, &source.version, &source.kind);
@@ -34,6 +35,14 @@ impl Collector {
     }
 }
 
+/// An address for messages: without a password that somebody put into it, and without a lone slash.
+fn shown(url: &http::Uri) -> String {
+    let authority = url.authority().map_or("", http::uri::Authority::as_str);
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    let scheme = url.scheme_str().unwrap_or("http");
+    format!("{scheme}://{host}{}", url.path().trim_end_matches('/'))
+}
+
 fn client(config: &Config, settings: &Settings, silence: Duration) -> Result<Client, KubernetesError> {
     let mut config = config.clone();
     config.connect_timeout = Some(settings.request_timeout);
@@ -41,7 +50,7 @@ fn client(config: &Config, settings: &Settings, silence: Duration) -> Result<Cli
     config.read_timeout = Some(silence);
     // A pooled connection may have been idle longer than that: only what follows a request counts.
     config.reset_reader_on_write = true;
-    let url = config.cluster_url.to_string();
+    let url = shown(&config.cluster_url);
     Client::try_from(config).map_err(|error| {
         KubernetesError::of_connection(&url, &error)
             .unwrap_or_else(|| KubernetesError::Access { reason: chain(&error) })
@@ -75,5 +84,20 @@ async fn config(access: &Access) -> Result<Config, KubernetesError> {
                 ))
             }),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_shown_without_its_password() {
+        for (url, expected) in [
+            ("https://10.0.0.1:6443/", "https://10.0.0.1:6443"),
+            ("https://user:secret@api.example/k8s/clusters/c-1", "https://api.example/k8s/clusters/c-1"),
+        ] {
+            assert_eq!(shown(&url.parse().unwrap()), expected);
+        }
     }
 }

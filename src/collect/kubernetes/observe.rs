@@ -109,7 +109,7 @@ impl Observed {
 }
 
 impl Collector {
-    /// Lists everything that ownership is made of.
+    /// Lists everything that ownership is made of. What is being deleted is still there until it is gone.
     ///
     /// A kind that may not or cannot be listed is none, with the reason among the problems, and does not
     /// keep the others from being seen. It is an error where no answer can be had, or where the answer is
