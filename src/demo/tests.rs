@@ -190,6 +190,8 @@ fn every_row_has_a_price_and_the_amounts_look_real() {
     for usage in sampled {
         let rated = rate(&book, &index.at(usage.hour), std::slice::from_ref(usage)).unwrap();
         assert!(rated.conflicts.is_empty(), "{:?}", rated.conflicts);
+        let charged = Money::sum(rated.charges.iter().map(|charge| charge.amount));
+        assert_eq!(charged, rated.control.total(), "nothing is lost at {}", usage.hour);
         let unpriced: Vec<&Charge> = rated.charges.iter().filter(|c| c.key.kind == Kind::Unpriced).collect();
         assert!(unpriced.is_empty(), "{unpriced:?}");
         let period = PLATFORM.zone().period_of(usage.hour);

@@ -1,6 +1,6 @@
 //! One file, read by itself.
 
-use super::amounts::{instant, name, price};
+use super::amounts::{check_name, instant, monthly, name, pattern, price};
 use super::{Placed, policies, pools, terms};
 use crate::book::{
     ClusterPrice, MeteredPrice, MeteredRate, MonthlyAmount, Pattern, Policy, PoolPrice, SharedCost, Terms,
@@ -107,10 +107,11 @@ fn services<'d>(keys: &mut Mapping<'d>, currency: Option<Currency>) -> Several<'
         .iter()
         .filter_map(|(key, value)| {
             let fee = |value: &Value<'d>| {
+                let service = check_name(key.text()).map_err(|message| key.refuse(message, ""));
                 let mut keys = value.mapping()?;
-                let amount = super::amounts::monthly(&mut keys, currency);
+                let amount = monthly(&mut keys, currency);
                 keys.finish();
-                Ok((Service::new(key.text()), amount?))
+                Ok((Service::from(service?), amount?))
             };
             placed(value, fee).ok()
         })
@@ -121,7 +122,7 @@ fn services<'d>(keys: &mut Mapping<'d>, currency: Option<Currency>) -> Several<'
 /// One entry of `storage`.
 fn storage(value: &Value<'_>) -> Result<MeteredPrice<StorageClass>, Refused> {
     let mut keys = value.mapping()?;
-    let class = keys.required("class", super::amounts::pattern);
+    let class = keys.required("class", pattern);
     let rate = rate(&mut keys, "gib_hour", "gib_month");
     keys.finish();
     Ok(metered(class?, rate?))
@@ -130,7 +131,7 @@ fn storage(value: &Value<'_>) -> Result<MeteredPrice<StorageClass>, Refused> {
 /// One entry of `network`.
 fn network(value: &Value<'_>) -> Result<MeteredPrice<TrafficClass>, Refused> {
     let mut keys = value.mapping()?;
-    let class = keys.required("class", super::amounts::pattern);
+    let class = keys.required("class", pattern);
     let rate = keys.required("gib", price).map(MeteredRate::PerUnit);
     keys.finish();
     Ok(metered(class?, rate?))
