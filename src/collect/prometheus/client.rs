@@ -12,7 +12,7 @@ use secrecy::ExposeSecret;
 use super::envelope::{Expected, Sample, Series, decode, error_notes};
 use super::error::{MeasureError, QueryError};
 use super::queries::{Query, Shape};
-use super::settings::{Settings, SettingsError};
+use super::settings::{Dialect, Settings, SettingsError};
 
 /// Milliseconds of an hour.
 pub(super) const HOUR_MS: i64 = 3_600_000;
@@ -25,7 +25,7 @@ const EXCERPT: usize = 300;
 #[derive(Clone)]
 pub(super) struct Client {
     http: Http,
-    params: Vec<(&'static str, String)>,
+    dialect: Dialect,
     timeout: Duration,
     byte_limit: usize,
     shard_size: Option<usize>,
@@ -62,7 +62,7 @@ impl Client {
             .map_err(|error| SettingsError::Url { url: settings.url.clone(), why: error.to_string() })?;
         Ok(Self {
             http,
-            params: settings.dialect.params(),
+            dialect: settings.dialect,
             timeout: settings.timeout,
             byte_limit: settings.byte_limit,
             shard_size: settings.shard_size,
@@ -114,7 +114,7 @@ impl Client {
     async fn run_part(&self, query: &Query, hour: Hour, text: &str) -> Result<Vec<Series>, QueryError> {
         match query.shape {
             Shape::Marks | Shape::MarksOfOne => self.marks(text, hour).await,
-            Shape::Raw => self.instant(text, hour, Expected::Matrix).await,
+            Shape::Raw => self.instant(text, hour, self.dialect.raw()).await,
             Shape::Least | Shape::CountBy(_) => self.instant(text, hour, Expected::Vector).await,
         }
     }
@@ -124,7 +124,7 @@ impl Client {
     async fn instant(&self, text: &str, hour: Hour, expected: Expected) -> Result<Vec<Series>, QueryError> {
         let last = hour.end().timestamp().saturating_sub(1);
         let mut request = self.http.query(text).query("time", format!("{last}.999"));
-        for (name, value) in &self.params {
+        for (name, value) in self.dialect.params() {
             request = request.query(name, value);
         }
         let body = self.body(request.post_raw()).await?;
@@ -144,7 +144,7 @@ impl Client {
     /// An instant query at an instant, for `check`.
     pub(super) async fn at(&self, text: &str, seconds: i64) -> Result<Vec<Series>, QueryError> {
         let mut request = self.http.query(text).query("time", seconds);
-        for (name, value) in &self.params {
+        for (name, value) in self.dialect.params() {
             request = request.query(name, value);
         }
         decode(&self.body(request.post_raw()).await?, Expected::Vector)
@@ -165,7 +165,7 @@ impl Client {
     async fn marks(&self, text: &str, hour: Hour) -> Result<Vec<Series>, QueryError> {
         let start = hour.start().timestamp();
         let mut request = self.http.query_range(text, start, start.saturating_add(59 * 60), 60.0);
-        for (name, value) in &self.params {
+        for (name, value) in self.dialect.params() {
             request = request.query(name, value);
         }
         let series = decode(&self.body(request.post_raw()).await?, Expected::Matrix)?;

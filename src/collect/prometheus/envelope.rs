@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::error::QueryError;
-use super::reading::Reading;
+use super::reading::{BadReading, Reading};
 
 /// The labels of a series.
 pub(super) type Labels = BTreeMap<String, String>;
@@ -42,13 +42,16 @@ pub(super) enum Expected {
     Vector,
     /// Many samples a series.
     Matrix,
+    /// Raw samples from VictoriaMetrics: its raw answers carry staleness marks, written as `NaN`, which
+    /// Prometheus leaves out. Its storage takes no other `NaN`, so they are marks and no values.
+    MatrixWithMarks,
 }
 
 impl Expected {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Vector => "vector",
-            Self::Matrix => "matrix",
+            Self::Matrix | Self::MatrixWithMarks => "matrix",
         }
     }
 }
@@ -180,7 +183,7 @@ fn refuse_other_type(found: Option<&str>, expected: Expected) -> Result<(), Quer
 fn series(raw: RawSeries<'_>, expected: Expected) -> Result<Series, QueryError> {
     let points = match (expected, raw.value, raw.values) {
         (Expected::Vector, Some(point), None) => vec![point],
-        (Expected::Matrix, None, Some(points)) => points,
+        (Expected::Matrix | Expected::MatrixWithMarks, None, Some(points)) => points,
         _ => return Err(QueryError::Malformed(format!("series {:?} has no samples", raw.metric))),
     };
     let mut samples = Vec::with_capacity(points.len());
@@ -193,12 +196,14 @@ fn series(raw: RawSeries<'_>, expected: Expected) -> Result<Series, QueryError> 
             )));
         };
         last = at;
-        let value = Reading::parse(&text).map_err(|why| QueryError::BadSample {
-            series: format!("{:?}", raw.metric),
-            value: text.into_owned(),
-            why,
-        })?;
-        samples.push(Sample { at, value });
+        match Reading::parse(&text) {
+            Ok(value) => samples.push(Sample { at, value }),
+            Err(BadReading::NotANumber) if expected == Expected::MatrixWithMarks => {}
+            Err(why) => {
+                let series = format!("{:?}", raw.metric);
+                return Err(QueryError::BadSample { series, value: text.into_owned(), why });
+            }
+        }
     }
     Ok(Series { labels: raw.metric, samples })
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use super::envelope::Expected;
 use super::names::Names;
 use super::queries::is_name;
 
@@ -63,15 +64,22 @@ impl Dialect {
     }
 
     /// Parameters sent with every query.
-    pub(super) fn params(self) -> Vec<(&'static str, String)> {
-        let params: &[(&'static str, &str)] = match self {
+    pub(super) const fn params(self) -> &'static [(&'static str, &'static str)] {
+        match self {
             Self::Prometheus | Self::Mimir => &[],
             Self::Thanos => &[("partial_response", "false"), ("dedup", "true")],
             Self::VictoriaMetrics => {
                 &[("nocache", "1"), ("deny_partial_response", "1"), ("max_lookback", "5m")]
             }
-        };
-        params.iter().map(|(name, value)| (*name, (*value).to_owned())).collect()
+        }
+    }
+
+    /// What raw samples come as.
+    pub(super) const fn raw(self) -> Expected {
+        match self {
+            Self::Prometheus | Self::Thanos | Self::Mimir => Expected::Matrix,
+            Self::VictoriaMetrics => Expected::MatrixWithMarks,
+        }
     }
 }
 
