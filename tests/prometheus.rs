@@ -103,9 +103,8 @@ async fn hours(collector: &Collector, count: i64) -> Vec<Measured> {
 /// Writes history into both stores and measures so many hours of it from each: they must agree.
 async fn measured(history: &[Series], count: i64) -> Vec<Measured> {
     let (prometheus, victoria) = tokio::join!(Prometheus::start(), VictoriaMetrics::start());
-    tokio::join!(async { prometheus.writer().write(history).await }, async {
-        victoria.writer().write(history).await
-    });
+    prometheus.writer().write(history).await;
+    victoria.writer().write(history).await;
     let from_prometheus = hours(&collector(prometheus.url(), Dialect::Prometheus), count).await;
     let from_victoria = hours(&collector(victoria.url(), Dialect::VictoriaMetrics), count).await;
     for (one, other) in from_prometheus.iter().zip(&from_victoria) {

@@ -11,11 +11,13 @@ use defray_pricing::quantity::Quantity;
 use defray_pricing::time::Hour;
 use defray_pricing::usage::UsageHour;
 
+mod check;
 mod client;
 mod counters;
 mod envelope;
 mod error;
 mod gauges;
+mod history;
 mod identity;
 mod measure;
 mod names;
@@ -24,7 +26,7 @@ mod reading;
 mod settings;
 
 pub use error::{BadReading, MeasureError, QueryError};
-pub use names::{GpuResource, Metrics, Names, ObjectLabels, TrafficMetric, VclusterLabels};
+pub use names::{GpuResource, Metrics, Names, ObjectLabels, TenantLabels, TrafficMetric, VclusterLabels};
 pub use settings::{Dialect, Settings, SettingsError};
 
 use client::Client;

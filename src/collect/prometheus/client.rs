@@ -193,9 +193,7 @@ impl Client {
         send: impl Future<Output = Result<reqwest::Response, QueryError>>,
     ) -> Result<Vec<u8>, QueryError> {
         let whole = async { self.read(send.await?).await };
-        tokio::time::timeout(self.timeout, whole)
-            .await
-            .unwrap_or_else(|_| Err(QueryError::TimedOut(self.timeout)))
+        tokio::time::timeout(self.timeout, whole).await.unwrap_or(Err(QueryError::TimedOut(self.timeout)))
     }
 
     async fn read(&self, mut response: reqwest::Response) -> Result<Vec<u8>, QueryError> {

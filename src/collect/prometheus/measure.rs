@@ -22,6 +22,8 @@ mod nodes;
 mod objects;
 mod pods;
 
+pub(super) use nodes::node_fact;
+
 /// One hour in the making.
 pub(super) struct Measurement<'a> {
     client: &'a Client,
@@ -65,11 +67,11 @@ impl<'a> Measurement<'a> {
         let series = self.ask(query).await?;
         let attributes: Vec<String> = attributes.iter().map(|label| (*label).to_owned()).collect();
         let labels: BTreeSet<String> = identity.iter().map(|label| (*label).to_owned()).collect();
-        let identify = |one: &Series| Identity {
+        let of = |one: &Series| Identity {
             key: identity.map(|label| one.label(label).to_owned()),
             labels: labels.clone(),
         };
-        Ok(once(series, &attributes, identify, |one| one.samples.len()))
+        Ok(once(series, &attributes, of, |one| one.samples.len()))
     }
 
     /// Everything about the hour.
@@ -111,7 +113,7 @@ impl Classes<'_> {
 }
 
 /// The first of the node labels that a series carries, with the port of an `instance` cut.
-fn node_label<'a>(series: &'a Series, labels: &'a ObjectLabels) -> Option<(&'a str, &'a str)> {
+pub(super) fn node_label<'a>(series: &'a Series, labels: &'a ObjectLabels) -> Option<(&'a str, &'a str)> {
     let (label, value) = labels.node.iter().find_map(|label| {
         let value = series.label(label);
         (!value.is_empty()).then_some((label.as_str(), value))

@@ -27,6 +27,8 @@ pub struct Names {
     pub vcluster: VclusterLabels,
     /// Which node labels say what (Kubernetes' spelling).
     pub nodes: NodeLabels,
+    /// Labels of the custom-resource state that describes Tenants.
+    pub tenants: TenantLabels,
     /// Namespace labels that tenancy rules and price books ask for (Kubernetes' spelling).
     pub namespace_labels: Vec<String>,
 }
@@ -96,6 +98,19 @@ pub struct TrafficMetric {
     pub labels: ObjectLabels,
 }
 
+/// Labels of `kube_tenant_info`, from kube-state-metrics' custom-resource state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TenantLabels {
+    /// `metadata.name`.
+    pub name: String,
+    /// `spec.teamName`.
+    pub team: String,
+    /// `spec.costCenter`.
+    pub cost_center: String,
+    /// `spec.ownerEmail`.
+    pub owner_email: String,
+}
+
 /// Pod labels of vClusters, in Kubernetes' spelling.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VclusterLabels {
@@ -159,6 +174,18 @@ impl ObjectLabels {
     }
 }
 
+impl Default for TenantLabels {
+    fn default() -> Self {
+        let name = str::to_owned;
+        Self {
+            name: name("tenant"),
+            team: name("team"),
+            cost_center: name("cost_center"),
+            owner_email: name("owner_email"),
+        }
+    }
+}
+
 impl Default for VclusterLabels {
     fn default() -> Self {
         Self {
@@ -190,6 +217,7 @@ impl Names {
             traffic: None,
             vcluster: VclusterLabels::default(),
             nodes: NodeLabels::default(),
+            tenants: TenantLabels::default(),
             namespace_labels: owned(&["platform.financecore.local/tenant"]),
         }
     }
@@ -258,6 +286,9 @@ impl Names {
         all.extend(self.instance_labels.iter().map(String::as_str));
         all.extend(self.cadvisor_pins.iter().chain(&self.state_pins).map(|(label, _)| label.as_str()));
         all.extend(self.traffic.iter().map(|traffic| traffic.class_label.as_str()));
+        let tenants = &self.tenants;
+        let labels = [&tenants.name, &tenants.team, &tenants.cost_center, &tenants.owner_email];
+        all.extend(labels.map(String::as_str));
         all
     }
 }

@@ -155,13 +155,13 @@ impl Queries<'_> {
         )
     }
 
-    /// cpu_usage. Per-core series, where a cAdvisor has them, stand beside their total.
+    /// `cpu_usage`. Per-core series, where a cAdvisor has them, stand beside their total.
     pub(super) fn cpu_usage(&self) -> Query {
         let metric = &self.names.metrics.container_cpu_usage_seconds_total;
         self.cadvisor("cpu_usage", self.containers(metric).with("cpu", "=~", "|total"), Shape::Raw)
     }
 
-    /// memory_usage.
+    /// `memory_usage`.
     pub(super) fn memory_usage(&self) -> Query {
         let metric = &self.names.metrics.container_memory_working_set_bytes;
         self.cadvisor("memory_usage", self.containers(metric), Shape::Marks)
@@ -174,7 +174,7 @@ impl Queries<'_> {
         self.cadvisor("start times", selector, Shape::Least)
     }
 
-    /// network_egress.
+    /// `network_egress`.
     pub(super) fn network(&self) -> Query {
         if let Some(traffic) = &self.names.traffic {
             let selector = Selector::new(&traffic.metric, &[]);
@@ -205,7 +205,7 @@ impl Queries<'_> {
         self.state("pod phases", selector, Shape::MarksOfOne)
     }
 
-    /// cpu_request, memory_request and gpu_request: one resource at a time.
+    /// `cpu_request`, `memory_request` and `gpu_request`: one resource at a time.
     pub(super) fn requests(&self, feeds: &'static str, resource: &str) -> Query {
         let metric = &self.names.metrics.kube_pod_container_resource_requests;
         let selector = self.on(Source::KubeStateMetrics, metric).with("resource", "=", resource);
@@ -347,7 +347,7 @@ impl Queries<'_> {
         self.state("quota", selector, Shape::Marks)
     }
 
-    /// load_balancer.
+    /// `load_balancer`.
     pub(super) fn load_balancers(&self) -> Query {
         let selector = self.on(Source::KubeStateMetrics, &self.names.metrics.kube_service_spec_type).with(
             "type",
@@ -367,14 +367,20 @@ impl Queries<'_> {
 
     /// Ownership before the first observation: Tenants, from kube-state-metrics' custom-resource state.
     pub(super) fn tenants(&self) -> Query {
-        let by = ["tenant", "team", "cost_center", "owner_email", "instance_class"].map(str::to_owned);
+        let labels = &self.names.tenants;
+        let by = [&labels.name, &labels.team, &labels.cost_center, &labels.owner_email].map(String::clone);
         let selector = self.on(Source::KubeStateMetrics, &self.names.metrics.kube_tenant_info);
         Self::cluster_wide("tenants", selector, Shape::CountBy(by.into()))
     }
 
-    /// Whether a metric has any sample in the last hour.
-    pub(super) fn any(&self, source: Source, metric: &str) -> String {
-        format!("count(count_over_time({}[1h]))", self.on(source, metric).render())
+    /// How many series of a metric had any sample in the last hour, with this label if one is named.
+    pub(super) fn any(&self, source: Source, metric: &str, label: Option<&str>) -> String {
+        let selector = self.on(source, metric);
+        let selector = match label {
+            Some(label) => selector.with(label, "!=", ""),
+            None => selector,
+        };
+        format!("count(count_over_time({}[1h]))", selector.render())
     }
 }
 

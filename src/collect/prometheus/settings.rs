@@ -92,11 +92,11 @@ impl Default for Settings {
             ca_certificate: None,
             dialect: Dialect::default(),
             cluster: None,
-            timeout: Duration::from_secs(60),
-            deadline: Duration::from_secs(900),
+            timeout: Duration::from_mins(1),
+            deadline: Duration::from_mins(15),
             byte_limit: 64 << 20,
             shard_size: None,
-            settle: Duration::from_secs(300),
+            settle: Duration::from_mins(5),
             names: Names::plain(),
         }
     }

@@ -26,7 +26,7 @@ const INIT: &str = "(init)";
 struct Container {
     namespace: String,
     pod: String,
-    container: String,
+    name: String,
     node: String,
 }
 
@@ -136,7 +136,7 @@ impl Measurement<'_> {
                 if quantity == Quantity::ZERO {
                     continue;
                 }
-                let key = Container { namespace, pod, container, node };
+                let key = Container { namespace, pod, name: container, node };
                 resource.book(containers.entry(key).or_default(), quantity)?;
             }
         }
@@ -223,7 +223,7 @@ impl Measurement<'_> {
 
     fn note_unmeasured(&mut self, kind: NoteKind, key: &Container, quantity: Quantity) {
         if quantity != Quantity::ZERO {
-            let subject = format!("{}/{}/{}", key.namespace, key.pod, key.container);
+            let subject = format!("{}/{}/{}", key.namespace, key.pod, key.name);
             self.notes.insert(Note { kind, subject, quantity });
         }
     }
@@ -248,7 +248,7 @@ impl Measurement<'_> {
         Ok(())
     }
 
-    /// network_egress: every interface of a pod once; pods on the host's network are the node's traffic.
+    /// `network_egress`: every interface of a pod once; pods on the host's network are the node's traffic.
     pub(super) async fn network(&mut self, pods: &Pods) -> Result<Vec<NetworkRow>, MeasureError> {
         let names = self.names();
         let labels = names.traffic.as_ref().map_or(&names.cadvisor, |traffic| &traffic.labels);
@@ -258,7 +258,7 @@ impl Measurement<'_> {
         let hour = self.hour;
         let identify = |one: &Series| {
             let Identity { key, labels } = container_of(one, labels, pods, &[class_label]);
-            let key = (Container { container: String::new(), ..key }, one.label(class_label).to_owned());
+            let key = (Container { name: String::new(), ..key }, one.label(class_label).to_owned());
             Identity { key, labels }
         };
         let mut rows: BTreeMap<(String, Option<VirtualNamespace>, TrafficClass), Quantity> = BTreeMap::new();
@@ -292,9 +292,9 @@ impl Measurement<'_> {
 impl InitContainers {
     /// Usage of containers that run before the pod's own stands against what they need beyond the rest.
     fn rename(&self, mut key: Container) -> Container {
-        let name = [&key.namespace, &key.pod, &key.container].map(String::clone);
+        let name = [&key.namespace, &key.pod, &key.name].map(String::clone);
         if self.ending.contains(&name) {
-            INIT.clone_into(&mut key.container);
+            INIT.clone_into(&mut key.name);
         }
         key
     }
@@ -314,7 +314,7 @@ fn container_of(series: &Series, labels: &ObjectLabels, pods: &Pods, also: &[&st
     let node = node_label(series, labels);
     used.extend(node.map(|(label, _)| label.to_owned()));
     let node = pods.node(&namespace, &pod, node.map_or("", |(_, node)| node));
-    Identity { key: Container { namespace, pod, container, node }, labels: used }
+    Identity { key: Container { namespace, pod, name: container, node }, labels: used }
 }
 
 /// The scheduler's rule for one resource: sidecars count beside the pod's own containers, and what the

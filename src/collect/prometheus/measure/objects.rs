@@ -28,6 +28,8 @@ impl Measurement<'_> {
     pub(super) async fn storage(&mut self, pods: &Pods) -> Result<Vec<StorageRow>, MeasureError> {
         let capacity = self.ask_once(&self.queries.volume_capacity(), ["persistentvolume"], &[]).await?;
         let bound = self.ask_once(&self.queries.volume_bound(), ["persistentvolume"], &["phase"]).await?;
+        let bound: BTreeMap<String, Vec<Series>> =
+            bound.into_iter().map(|([volume], series)| (volume, series)).collect();
         let classes = self.attribute(&self.queries.volume_classes(), &["storageclass"]).await?;
         let refs = self.attribute(&self.queries.volume_claims(), &["claim_namespace", "name"]).await?;
         let claims = self.claims().await?;
@@ -40,8 +42,7 @@ impl Measurement<'_> {
                 _ => (claim.namespace, claim.name),
             };
             // A volume that has no phase series at all is bound while its claim exists.
-            let marks =
-                bound.get(&[volume.clone()]).map_or(claim.marks, |series| Marks::of(series, self.hour).set());
+            let marks = bound.get(&volume).map_or(claim.marks, |series| Marks::of(series, self.hour).set());
             if namespace.is_empty() {
                 continue;
             }
@@ -101,7 +102,7 @@ impl Measurement<'_> {
         Ok(claims)
     }
 
-    /// load_balancer.
+    /// `load_balancer`.
     pub(super) async fn load_balancers(&mut self, pods: &Pods) -> Result<Vec<LoadBalancerRow>, MeasureError> {
         let state = &self.names().state;
         let identity = [state.namespace.as_str(), "service", &state.uid];

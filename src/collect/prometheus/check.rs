@@ -1,0 +1,261 @@
+//! What is missing before an hour can be measured, and how to mend it.
+
+use chrono::{DateTime, Utc};
+use defray_pricing::usage::Source;
+
+use super::Collector;
+use super::error::QueryError;
+use super::names::metric_label;
+use super::settings::Dialect;
+use crate::collect::Finding;
+
+/// Clocks that differ by more than this measure hours that are not over.
+const SKEW_SECONDS: i64 = 30;
+/// Retention below this loses hours in an outage over a long weekend.
+const RETENTION_DAYS: u64 = 4;
+
+/// A metric that a quantity needs.
+struct Need<'a> {
+    source: Source,
+    metric: &'a str,
+    /// What it feeds.
+    feeds: &'static str,
+    /// Whether every cluster has it, so that its absence is a fault.
+    always: bool,
+    /// Where it comes from.
+    mend: &'static str,
+}
+
+const CADVISOR: &str = "scrape the kubelets' /metrics/cadvisor; if a job or a metric relabelling drops this \
+                        metric, keep it; if the metric has another name here, configure it under `names`";
+const STATE: &str = "scrape kube-state-metrics with `honor_labels: true`; if it runs with --metric-allowlist \
+                     or --resources, add this metric; if it is pinned to a job that is named otherwise, \
+                     configure the job";
+
+impl Collector {
+    /// Looks at everything that measuring needs: the server, its clock and dialect, every metric.
+    pub async fn check(&self, now: DateTime<Utc>) -> Vec<Finding> {
+        let url = &self.settings.url;
+        let server = match self.client.server_time().await {
+            Ok(millis) => millis.div_euclid(1000),
+            Err(error) => {
+                return vec![Finding::wrong(subject("server"), error.to_string(), mend(&error, url))];
+            }
+        };
+        let mut findings = vec![Finding::fine(subject("server"), format!("{url} answers"))];
+        findings.push(skew(server, now));
+        findings.push(self.dialect(server).await);
+        findings.push(self.retention().await);
+        for need in self.needs() {
+            findings.push(self.metric(&need, server).await);
+        }
+        findings.push(self.vcluster_labels(server).await);
+        findings
+    }
+
+    fn needs(&self) -> Vec<Need<'_>> {
+        let m = &self.settings.names.metrics;
+        let cadvisor =
+            |metric, feeds, always| Need { source: Source::Cadvisor, metric, feeds, always, mend: CADVISOR };
+        let state = |metric, feeds, always| Need {
+            source: Source::KubeStateMetrics,
+            metric,
+            feeds,
+            always,
+            mend: STATE,
+        };
+        vec![
+            cadvisor(&m.container_cpu_usage_seconds_total, "CPU usage", true),
+            cadvisor(&m.container_memory_working_set_bytes, "memory usage", true),
+            cadvisor(&m.container_network_transmit_bytes_total, "network egress", true),
+            cadvisor(&m.container_start_time_seconds, "the first minutes of new containers", false),
+            state(&m.kube_pod_status_phase, "which pods run: without it no request counts", true),
+            state(&m.kube_pod_container_resource_requests, "CPU, memory and GPU requests", true),
+            state(&m.kube_pod_info, "the node of a pod", true),
+            state(&m.kube_node_info, "node-hours", true),
+            state(&m.kube_node_status_capacity, "the capacity of nodes", true),
+            state(&m.kube_persistentvolume_capacity_bytes, "storage", false),
+            state(&m.kube_persistentvolume_claim_ref, "whose volumes are", false),
+            state(&m.kube_persistentvolume_status_phase, "which volumes are bound", false),
+            state(&m.kube_resourcequota, "quotas", false),
+            state(&m.kube_service_spec_type, "load balancers", true),
+            state(&m.kube_namespace_labels, "ownership before the first observation", false),
+            state(&m.kube_node_labels, "pools before the first observation", false),
+            state(&m.kube_tenant_info, "tenants before the first observation", false),
+        ]
+    }
+
+    async fn metric(&self, need: &Need<'_>, server: i64) -> Finding {
+        let about = subject(need.metric);
+        match self.count(need.source, need.metric, None, server).await {
+            Err(error) => Finding::wrong(about, error.to_string(), mend(&error, &self.settings.url)),
+            Ok(0) if need.always => {
+                let message = format!("no series in the last hour; it feeds {}", need.feeds);
+                Finding::wrong(about, message, need.mend)
+            }
+            Ok(0) => {
+                let message =
+                    format!("no series in the last hour; it feeds {}, if this cluster has any", need.feeds);
+                Finding { mend: Some(need.mend.to_owned()), ..Finding::fine(about, message) }
+            }
+            Ok(series) => Finding::fine(about, format!("{series} series in the last hour")),
+        }
+    }
+
+    async fn count(
+        &self,
+        source: Source,
+        metric: &str,
+        label: Option<&str>,
+        server: i64,
+    ) -> Result<i64, QueryError> {
+        let series = self.client.at(&self.queries().any(source, metric, label), server).await?;
+        let count = series.first().and_then(|one| one.samples.first());
+        Ok(count.map_or(0, |sample| sample.value.as_millis().div_euclid(1000)))
+    }
+
+    /// The syncer's labels come only through kube-state-metrics' label allowlist.
+    async fn vcluster_labels(&self, server: i64) -> Finding {
+        let names = &self.settings.names;
+        let metric = &names.metrics.kube_pod_labels;
+        let vcluster = &names.vcluster;
+        let about = subject("labels of vClusters");
+        let keys = [&vcluster.managed_by, &vcluster.namespace, &vcluster.app, &vcluster.release];
+        let keys: Vec<&str> = keys.map(String::as_str).into();
+        let allow = format!(
+            "start kube-state-metrics with --metric-labels-allowlist=pods=[{}], or let the daemon watch \
+             pods' metadata; without either, vClusters are not split by virtual namespace",
+            keys.join(",")
+        );
+        let source = Source::KubeStateMetrics;
+        let label = metric_label(&vcluster.managed_by);
+        let counted = async {
+            let all = self.count(source, metric, None, server).await?;
+            Ok((all, self.count(source, metric, Some(&label), server).await?))
+        };
+        match counted.await {
+            Err(error) => {
+                let error: QueryError = error;
+                Finding::wrong(about, error.to_string(), mend(&error, &self.settings.url))
+            }
+            Ok((0, _)) => Finding::wrong(about, format!("there is no {metric}"), allow),
+            Ok((pods, 0)) => {
+                let message = format!(
+                    "none of {pods} pods carries {label}: no vCluster runs here, or the label is not allowed"
+                );
+                Finding { mend: Some(allow), ..Finding::fine(about, message) }
+            }
+            Ok((_, synced)) => Finding::fine(about, format!("{synced} pods are synced from vClusters")),
+        }
+    }
+
+    /// Only VictoriaMetrics knows `now()`; its raw answers need its own dialect.
+    async fn dialect(&self, server: i64) -> Finding {
+        let about = subject("dialect");
+        let configured = self.settings.dialect;
+        let is_victoria = self.client.at("vector(now())", server).await.is_ok();
+        if is_victoria == (configured == Dialect::VictoriaMetrics) {
+            let version = self.version().await.unwrap_or_else(|| "a version it does not tell".to_owned());
+            return Finding::fine(about, format!("{configured:?}, {version}"));
+        }
+        let (is, set) = if is_victoria {
+            ("VictoriaMetrics", "victoria-metrics")
+        } else {
+            ("not VictoriaMetrics", "prometheus, thanos or mimir")
+        };
+        let message = format!("the server is {is}, the configuration says {configured:?}");
+        Finding::wrong(about, message, format!("set the dialect to {set}"))
+    }
+
+    async fn version(&self) -> Option<String> {
+        let info = self.client.status("api/v1/status/buildinfo").await.ok()?;
+        info.pointer("/data/version")?.as_str().map(str::to_owned)
+    }
+
+    async fn retention(&self) -> Finding {
+        let about = subject("retention");
+        let info = self.client.status("api/v1/status/runtimeinfo").await.ok();
+        let told = info.as_ref().and_then(|info| info.pointer("/data/storageRetention")?.as_str());
+        let Some(told) = told else {
+            return Finding::fine(about, "the server does not tell; it must hold what an outage may miss");
+        };
+        if days(told).is_some_and(|days| days < RETENTION_DAYS) {
+            let mend = format!("keep at least {RETENTION_DAYS} days: --storage.tsdb.retention.time");
+            return Finding::wrong(about, format!("{told}: an outage longer than that loses hours"), mend);
+        }
+        Finding::fine(about, told)
+    }
+}
+
+fn subject(what: &str) -> String {
+    format!("prometheus: {what}")
+}
+
+fn skew(server: i64, now: DateTime<Utc>) -> Finding {
+    let about = subject("clock");
+    let skew = server.saturating_sub(now.timestamp());
+    if skew.abs() <= SKEW_SECONDS {
+        return Finding::fine(about, format!("{skew} s from ours"));
+    }
+    let message = format!("the server's clock is {skew} s from ours");
+    Finding::wrong(about, message, "run NTP on both machines: hours are measured by the server's clock")
+}
+
+/// Whole days of `15d`, `1y`, `360h` and `15d or 10GiB`.
+fn days(text: &str) -> Option<u64> {
+    let time = text.split(" or ").next()?;
+    let (number, unit) = time.split_at(time.find(|c: char| !c.is_ascii_digit())?);
+    let number: u64 = number.parse().ok()?;
+    match unit.chars().next()? {
+        'h' => number.checked_div(24),
+        'd' => Some(number),
+        'w' => number.checked_mul(7),
+        'y' => number.checked_mul(365),
+        _ => None,
+    }
+}
+
+/// What to do about a query that gave no answer.
+fn mend(error: &QueryError, url: &str) -> String {
+    match error {
+        QueryError::Unreachable(_) => {
+            format!("is {url} right, the server up, and the network policy open for the daemon?")
+        }
+        QueryError::TimedOut(_) => "raise the timeout, or look why the server is slow".to_owned(),
+        QueryError::TooLarge(_) => "raise the byte limit".to_owned(),
+        QueryError::Refused { status: 401 | 403, .. } => {
+            "configure the header that lets the daemon in (Authorization, or the tenant for Mimir)".to_owned()
+        }
+        QueryError::Refused { status: 300..=399, .. } => {
+            "this is a login page or a redirect: configure the address behind it, and a header to log in"
+                .to_owned()
+        }
+        QueryError::Refused { status: 404, .. } | QueryError::Malformed(_) => format!(
+            "{url} is no Prometheus query API: leave out `/api/v1`, but keep a prefix such as `/prometheus`"
+        ),
+        QueryError::Refused { .. } | QueryError::Failed { .. } => "the server says why".to_owned(),
+        QueryError::Partial(_) => {
+            "the store answers in part: look at its store nodes; parts are never billed".to_owned()
+        }
+        QueryError::BadSample { .. } => "find the exporter that writes this".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retention_is_read_as_prometheus_writes_it() {
+        for (text, expected) in [
+            ("15d", Some(15)),
+            ("1y", Some(365)),
+            ("36h", Some(1)),
+            ("15d or 10GiB", Some(15)),
+            ("10GiB", None),
+            ("", None),
+        ] {
+            assert_eq!(days(text), expected, "{text}");
+        }
+    }
+}
