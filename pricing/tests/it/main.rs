@@ -6,10 +6,20 @@ mod charges;
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]
+mod months;
+#[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "naive on purpose; a test that overflows fails")]
+mod oracle;
+#[cfg(test)]
 mod ownership;
 #[cfg(test)]
 mod policies;
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod statements;
 #[cfg(test)]
 mod worked_example;
+#[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "naive on purpose; a test that overflows fails")]
+mod worlds;

@@ -1,0 +1,175 @@
+//! What must hold whatever the clusters, books and owners are.
+
+use std::collections::BTreeMap;
+
+use defray_pricing::book::{Basis, Model, NodeCost, Policy, SharedWhat};
+use defray_pricing::charge::{Charge, Kind};
+use defray_pricing::invariants::{check_hour, check_period};
+use defray_pricing::money::Money;
+use defray_pricing::names::TenantName;
+use defray_pricing::quantity::Quantity;
+use defray_pricing::rating::rate;
+use defray_pricing::statement::{Statement, build};
+use defray_pricing::usage::UsageHour;
+use proptest::prelude::*;
+
+use crate::oracle;
+use crate::worlds::{World, policy, terms, world};
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 120, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Every charge of the hour, to the last digit, and conservation.
+    #[test]
+    fn the_engine_agrees_with_the_naive_oracle(world in world()) {
+        let rated = rate(&world.book, &world.owners, &world.usage).unwrap();
+        prop_assert_eq!(check_hour(&rated), Ok(()));
+        let (ours, theirs) = (oracle::ledger_of(&rated.charges), oracle::rate(&world));
+        for (key, value) in &theirs {
+            prop_assert_eq!(ours.get(key), Some(value), "{:?}", key);
+        }
+        prop_assert_eq!(ours.len(), theirs.len(), "{:#?}", ours);
+    }
+
+    /// Rows, clusters and hours in any order, rated again: the same.
+    #[test]
+    fn order_and_repetition_change_nothing(world in world()) {
+        let once = rate(&world.book, &world.owners, &world.usage).unwrap();
+        let mut usage = world.usage.clone();
+        usage.reverse();
+        for hour in &mut usage {
+            hour.compute.reverse();
+            hour.nodes.reverse();
+            hour.storage.reverse();
+            hour.network.reverse();
+            hour.quotas.reverse();
+        }
+        prop_assert_eq!(&rate(&world.book, &world.owners, &usage).unwrap(), &once);
+    }
+
+    /// A month of the same hour, with terms, adds up in every way.
+    #[test]
+    fn statements_add_up_to_their_hours_and_terms(
+        world in world(), terms in terms(), copies in 1..40_usize,
+    ) {
+        let mut book = world.book.clone();
+        book.editions[0].cost_centers = terms;
+        let charges = rate(&book, &world.owners, &world.usage).unwrap().charges;
+        let mut month: Vec<_> = std::iter::repeat_n(charges, copies).flatten().collect();
+        let hours = Money::sum(month.iter().map(|charge| charge.amount)).unwrap();
+        let period = book.zone.period_of(world.owners.hour);
+        let statements = build(&book, period, month.clone()).unwrap();
+        prop_assert_eq!(check_period(&statements, hours), Ok(()));
+        month.reverse();
+        prop_assert_eq!(build(&book, period, month).unwrap(), statements);
+    }
+
+    /// Statement totals against fractions: terms cut once a cost centre, one rounding a statement.
+    #[test]
+    fn statements_agree_with_the_naive_oracle(world in world(), terms in terms(), copies in 1..40_usize) {
+        let mut book = world.book.clone();
+        book.editions[0].cost_centers = terms;
+        let charges = rate(&book, &world.owners, &world.usage).unwrap().charges;
+        let month: Vec<_> = std::iter::repeat_n(charges, copies).flatten().collect();
+        let period = book.zone.period_of(world.owners.hour);
+        let statements = build(&book, period, month.clone()).unwrap();
+        let (exact, totals) = oracle::statements(&book, &month);
+        let rounding = |statement: &Statement| {
+            let lines = statement.lines.iter().filter(|line| line.key.kind == Kind::Rounding);
+            Money::sum(lines.map(|line| line.amount)).unwrap()
+        };
+        for statement in &statements.statements {
+            let key = (statement.cost_center.clone(), statement.tenant.clone());
+            let fitted = statement.amount.checked_sub(rounding(statement)).unwrap();
+            let none = oracle::whole(0);
+            prop_assert_eq!(&oracle::of_money(statement.exact), exact.get(&key).unwrap_or(&none));
+            prop_assert_eq!(&oracle::of_money(fitted), totals.get(&key).unwrap_or(&none));
+        }
+        let all = statements.statements.len();
+        prop_assert!(all == exact.len() || all == exact.len().checked_add(1).unwrap(), "one for the rounding");
+        let sum: oracle::Q = exact.values().sum();
+        prop_assert_eq!(oracle::of_money(statements.amount), oracle::half_away(&sum, &book));
+    }
+
+    /// Usage split into several rows of one namespace, or a cluster rated alone, adds up to the same.
+    #[test]
+    fn a_cluster_is_the_sum_of_what_is_charged_in_it(world in world()) {
+        // What spans clusters (fixed amounts, entries that price several) is left out.
+        let mut book = world.book.clone();
+        let edition = &mut book.editions[0];
+        edition.shared_costs.retain(|cost| !matches!(cost.what, SharedWhat::Fixed(_)));
+        edition.pools.retain(|entry| !matches!(entry.nodes, Some(NodeCost::PerMonth(_))));
+        edition.clusters.clear();
+        let of = |usage: &[UsageHour]| -> Vec<Charge> {
+            let mut charges = rate(&book, &world.owners, usage).unwrap().charges;
+            charges.retain(|charge| charge.key.kind != Kind::ServiceFee);
+            charges
+        };
+        let mut apart: Vec<Charge> =
+            world.usage.iter().flat_map(|usage| of(std::slice::from_ref(usage))).collect();
+        apart.sort_by(|a, b| (&a.key, &a.namespace).cmp(&(&b.key, &b.namespace)));
+        prop_assert_eq!(of(&world.usage), apart);
+    }
+
+    /// More billable usage never lowers what a tenant pays by the rate model.
+    #[test]
+    fn more_usage_never_costs_less_by_rate(world in world(), row in any::<prop::sample::Index>(), more in 1..9_000_000_i64) {
+        let mut world = world;
+        world.book.editions[0].pools.retain(|entry| matches!(entry.model, Model::Rate { .. }) && entry.basis != Basis::Quota);
+        world.book.editions[0].clusters.clear();
+        let compute = |world: &World| -> BTreeMap<TenantName, Money> {
+            let mut sums = BTreeMap::new();
+            for charge in rate(&world.book, &world.owners, &world.usage).unwrap().charges {
+                if charge.key.kind == Kind::Compute {
+                    let sum = sums.entry(charge.key.tenant).or_insert(Money::ZERO);
+                    *sum = sum.checked_add(charge.amount).unwrap();
+                }
+            }
+            sums
+        };
+        let before = compute(&world);
+        let mut rows: Vec<_> = world.usage.iter_mut().flat_map(|usage| &mut usage.compute).collect();
+        prop_assume!(!rows.is_empty());
+        let place = row.index(rows.len());
+        let more = Quantity::from_micros(more);
+        rows[place].cpu_request = rows[place].cpu_request.checked_add(more).unwrap();
+        rows[place].cpu_max = rows[place].cpu_max.checked_add(more).unwrap();
+        let after = compute(&world);
+        for (tenant, amount) in before {
+            prop_assert!(after.get(&tenant).is_some_and(|later| *later >= amount), "{}", tenant);
+        }
+    }
+
+    /// What a tenant does on its own pool is nobody else's business where sharing is not by usage.
+    #[test]
+    fn usage_on_a_dedicated_pool_moves_nobody_elses_charges(
+        world in world(), policies in proptest::collection::vec(policy(), 4), extra in 1..9_000_000_i64,
+    ) {
+        let mut world = world;
+        let unmoved = |policy: &Policy| {
+            if matches!(policy, Policy::Proportional(_)) { Policy::Even } else { policy.clone() }
+        };
+        let edition = &mut world.book.editions[0];
+        edition.idle = unmoved(&policies[0]);
+        for (cost, policy) in edition.shared_costs.iter_mut().zip(&policies[1..]) {
+            cost.policy = unmoved(policy);
+        }
+        let Some(((cluster, pool), tenant)) = world.owners.dedicated.clone().into_iter().next() else {
+            return Ok(());
+        };
+        let others = |world: &World| -> Vec<Charge> {
+            let mut charges = rate(&world.book, &world.owners, &world.usage).unwrap().charges;
+            charges.retain(|charge| charge.key.tenant != tenant);
+            charges
+        };
+        let before = others(&world);
+        for usage in world.usage.iter_mut().filter(|usage| usage.cluster == cluster) {
+            for row in usage.compute.iter_mut().filter(|row| row.class.pool == pool) {
+                row.cpu_request = row.cpu_request.checked_add(Quantity::from_micros(extra)).unwrap();
+                row.cpu_max = row.cpu_max.checked_add(Quantity::from_micros(extra)).unwrap();
+                row.memory_usage = Quantity::ZERO;
+            }
+        }
+        prop_assert_eq!(others(&world), before);
+    }
+}
