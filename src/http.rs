@@ -48,7 +48,6 @@ pub use error::Error;
 pub use server::{ListenError, check_listen, serve};
 
 use crate::clock::Clock;
-use crate::readiness::Readiness;
 use crate::supervise::Supervisor;
 use crate::telemetry::Telemetry;
 
@@ -56,6 +55,27 @@ use crate::telemetry::Telemetry;
 const COMPRESS_ABOVE: u64 = 1024;
 /// Large answers that are written at the same time: each holds a thread while its reader reads.
 const CONCURRENT_WRITERS: usize = 32;
+
+/// Says why the daemon cannot do its work, each reason as `name: what is wrong`; nothing while it can.
+#[derive(Clone)]
+pub struct NotReady(Arc<dyn Fn() -> Vec<String> + Send + Sync>);
+
+impl NotReady {
+    /// Asks a function each time.
+    pub fn new(ask: impl Fn() -> Vec<String> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(ask))
+    }
+
+    fn reasons(&self) -> Vec<health::Reason> {
+        (self.0)().into_iter().map(health::Reason::new).collect()
+    }
+}
+
+impl std::fmt::Debug for NotReady {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("NotReady").field(&(self.0)()).finish()
+    }
+}
 
 /// What the routes read from.
 #[derive(Debug, Clone)]
@@ -66,8 +86,8 @@ pub struct Sources {
     pub clock: Clock,
     /// The zone in which months begin.
     pub zone: BillingZone,
-    /// Whether the daemon can do its work.
-    pub readiness: Readiness,
+    /// Why the daemon cannot do its work.
+    pub not_ready: NotReady,
     /// The metrics.
     pub telemetry: Telemetry,
     /// The owner of the threads that write large answers.

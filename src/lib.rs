@@ -12,6 +12,5 @@ pub mod demo;
 pub mod http;
 pub mod jobs;
 pub mod push;
-pub mod readiness;
 pub mod supervise;
 pub mod telemetry;

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::http::{self, NotReady, Sources};
 use crate::jobs::{Board, Cluster, ReadBook, Shared};
 use crate::supervise::Supervisor;
 use crate::telemetry::Telemetry;
@@ -68,11 +69,11 @@ pub struct App {
     pub(super) config: Config,
     pub(super) clusters: Vec<Cluster>,
     pub(super) shared: Shared,
-    pub(super) telemetry: Telemetry,
     pub(super) board: Board,
     pub(super) book: watch::Sender<Arc<PriceBook>>,
     pub(super) read_book: Arc<ReadBook>,
-    pub(super) listener: TcpListener,
+    pub(super) listener: Arc<TcpListener>,
+    pub(super) routes: axum::Router,
     pub(super) demo: bool,
 }
 
@@ -87,6 +88,7 @@ impl App {
     pub async fn build(setup: Setup) -> Result<Self, NotStarted> {
         let Setup { config, clock, clusters, read_book, demo } = setup;
         let (book, sources) = read_book().map_err(NotStarted::Problems)?;
+        http::check_listen(config.http.listen, config.http.token.is_some()).context("http.listen")?;
         // Before the ledger: a second daemon by mistake is told of the port and disturbs nothing.
         let listener = bind(config.http.listen).await?;
         let ledger = open(&config).await?;
@@ -101,7 +103,10 @@ impl App {
             supervisor: Supervisor::new(),
         };
         let (book, _) = watch::channel(Arc::new(book));
-        Ok(Self { config, clusters, shared, telemetry, board: Board::new(), book, read_book, listener, demo })
+        let board = Board::new();
+        let routes = routes(&config, &shared, &telemetry, &board, demo).map_err(NotStarted::Problems)?;
+        let listener = Arc::new(listener);
+        Ok(Self { config, clusters, shared, board, book, read_book, listener, routes, demo })
     }
 
     /// Where it listens: tests ask for port 0.
@@ -128,6 +133,28 @@ impl App {
     pub fn ledger(&self) -> Ledger {
         self.shared.ledger.clone()
     }
+}
+
+/// What is served: the same ledger and the same clock that the jobs work with.
+fn routes(
+    config: &Config,
+    shared: &Shared,
+    telemetry: &Telemetry,
+    board: &Board,
+    demo: bool,
+) -> Result<axum::Router, Vec<Problem>> {
+    let board = board.clone();
+    let state = http::State::new(Sources {
+        ledger: shared.ledger.clone(),
+        clock: shared.clock.clone(),
+        zone: config.billing.zone,
+        not_ready: NotReady::new(move || board.not_ready()),
+        telemetry: telemetry.clone(),
+        supervisor: shared.supervisor.clone(),
+        token: config.http.token.as_ref().map(crate::config::Secret::value),
+        demo,
+    })?;
+    Ok(http::router(state))
 }
 
 /// Opens the ledger of a configuration.

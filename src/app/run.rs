@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::http;
 use crate::jobs::{Bell, BookKeeper, Job, Observer, Rater, Sampler, drive};
 use crate::supervise::{Ended, OnError};
 
@@ -44,6 +45,7 @@ impl App {
 
     fn start(self) {
         let bells = Bells::default();
+        self.start_http();
         self.start_book(&bells);
         self.start_observe(&bells);
         self.start_sample(&bells);
@@ -55,6 +57,14 @@ impl App {
             self.board.expect(name);
         }
         Job { name, every, retry: RETRY.min(every), bell: bell.clone(), essential }
+    }
+
+    fn start_http(&self) {
+        let supervisor = self.supervisor();
+        let (listener, routes, owner) = (Arc::clone(&self.listener), self.routes.clone(), supervisor.clone());
+        supervisor.spawn("http", OnError::Stop, move |_| {
+            http::serve(Arc::clone(&listener), routes.clone(), owner.clone())
+        });
     }
 
     fn start_book(&self, bells: &Bells) {

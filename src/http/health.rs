@@ -9,10 +9,25 @@ use serde::Serialize;
 
 use super::access::Reader;
 use super::{Error, State};
-use crate::readiness::Reason;
 
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const NEVER_STORED: (axum::http::HeaderName, &str) = (CACHE_CONTROL, "no-store");
+
+/// What keeps the daemon from its work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct Reason {
+    pub(super) condition: String,
+    pub(super) reason: String,
+}
+
+impl Reason {
+    pub(super) fn new(text: String) -> Self {
+        match text.split_once(": ") {
+            Some((condition, reason)) => Self { condition: condition.to_owned(), reason: reason.to_owned() },
+            None => Self { condition: "daemon".to_owned(), reason: text },
+        }
+    }
+}
 
 #[derive(Serialize)]
 struct Ready {
@@ -27,7 +42,7 @@ pub(super) async fn live() -> impl IntoResponse {
 
 /// 200 if every condition holds; else 503 with each that does not, and why.
 pub(super) async fn ready(Extract(state): Extract<State>) -> Response {
-    let reasons = state.readiness.reasons();
+    let reasons = state.not_ready.reasons();
     let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, [NEVER_STORED], Json(Ready { ready: reasons.is_empty(), reasons })).into_response()
 }

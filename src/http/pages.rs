@@ -13,9 +13,9 @@ use defray_pricing::time::Period;
 
 use super::access::Reader;
 use super::body::{Document, respond};
+use super::health::Reason;
 use super::query::Query;
 use super::{Error, State, files, months, periods};
-use crate::readiness::Reason;
 
 /// Revalidated each time: a page shows what is there now.
 const CACHE: &str = "private, no-cache";
@@ -94,7 +94,7 @@ pub(super) async fn index(
         demo: state.demo,
         version: env!("CARGO_PKG_VERSION"),
         zone: state.zone.name(),
-        reasons: state.readiness.reasons(),
+        reasons: state.not_ready.reasons(),
         months,
         newest,
     };

@@ -84,14 +84,19 @@ async fn a_plain_request_number_is_kept_and_a_strange_one_is_not() {
 async fn readiness_names_what_does_not_hold() {
     let server = Server::start(Options::default()).await;
     assert_eq!(server.json("/readyz").await["ready"], true);
-    server.readiness.not_ready("price_book", "book.yaml:3: there is no price for the pool `gpu`");
+    server
+        .not_ready
+        .lock()
+        .unwrap()
+        .push("rate: book.yaml:3: there is no price for the pool `gpu`".to_owned());
     let response = server.get("/readyz").await;
     assert_eq!(response.status(), 503);
     assert_eq!(response.headers()["content-type"], "application/json");
     let body: serde_json::Value = serde_json::from_str(&response.text().await.unwrap()).unwrap();
-    assert_eq!(body["reasons"][0]["condition"], "price_book");
+    assert_eq!(body["reasons"][0]["condition"], "rate");
+    assert_eq!(body["reasons"][0]["reason"], "book.yaml:3: there is no price for the pool `gpu`");
     assert_eq!(server.get("/livez").await.status(), 200, "not ready is not dead");
-    server.readiness.ready("price_book");
+    server.not_ready.lock().unwrap().clear();
     assert_eq!(server.get("/healthz").await.status(), 200);
 }
 

@@ -1,13 +1,12 @@
 //! A server on a free port over a ledger with two months, and a client that looks closely.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chrono::NaiveDate;
 use defray::clock::Clock;
-use defray::http::{Sources, State, router, serve};
-use defray::readiness::Readiness;
+use defray::http::{NotReady, Sources, State, router, serve};
 use defray::supervise::{OnError, Supervisor};
 use defray::telemetry::Telemetry;
 use defray_ledger::{ChargeDay, Coverage, Ledger, Location, MonthRecord, WriteGuard};
@@ -30,7 +29,8 @@ pub(crate) const AWKWARD: &str = "team/ü b?#";
 /// A running server. Dropping it stops it.
 pub(crate) struct Server {
     pub(crate) address: String,
-    pub(crate) readiness: Readiness,
+    /// What keeps it from its work.
+    pub(crate) not_ready: Arc<Mutex<Vec<String>>>,
     pub(crate) client: reqwest::Client,
     supervisor: Supervisor,
     _directory: TempDir,
@@ -60,12 +60,13 @@ impl Server {
             fill(&ledger, options.many_lines).await;
         }
         let supervisor = Supervisor::new();
-        let readiness = Readiness::new();
+        let not_ready = Arc::new(Mutex::new(Vec::new()));
+        let asked = Arc::clone(&not_ready);
         let state = State::new(Sources {
             ledger,
             clock: Clock::fixed("2026-10-20T12:00:00Z".parse().unwrap()),
             zone: zone(),
-            readiness: readiness.clone(),
+            not_ready: NotReady::new(move || asked.lock().unwrap().clone()),
             telemetry: Telemetry::new(),
             supervisor: supervisor.clone(),
             token: options.token.map(|token| SecretString::from(token.to_owned())),
@@ -79,7 +80,7 @@ impl Server {
             serve(Arc::clone(&listener), routes.clone(), owner.clone())
         });
         let client = reqwest::Client::builder().timeout(Duration::from_secs(20)).build().unwrap();
-        Self { address, readiness, client, supervisor, _directory: directory }
+        Self { address, not_ready, client, supervisor, _directory: directory }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {

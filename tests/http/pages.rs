@@ -40,7 +40,7 @@ async fn pages_show_months_tenants_and_totals_without_scripts() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_daemon_that_is_not_ready_says_so_on_its_page() {
     let server = Server::start(Options::default()).await;
-    server.readiness.not_ready("cluster prod-1", "Prometheus does not answer");
+    server.not_ready.lock().unwrap().push("sample: Prometheus does not answer".to_owned());
     let html = server.text("/").await;
     assert!(html.contains("Not ready") && html.contains("Prometheus does not answer"));
 }
