@@ -12,6 +12,9 @@ use defray_pricing::usage::{Source, UsageHour};
 
 use crate::harness::{Prometheus, Series, VictoriaMetrics};
 
+mod hostile;
+mod objects;
+
 /// 2026-09-10T00:00:00Z.
 const FIRST: Hour = Hour::from_index(496_944);
 const MINUTE: i64 = 60;

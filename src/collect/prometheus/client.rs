@@ -83,6 +83,10 @@ impl Client {
             return Err(failed(query, query.shape.render(&query.selector), error));
         };
         let values = self.values(query, hour, label).await?;
+        // Too large, and yet no series: the server contradicts itself, and nothing is not what was there.
+        if values.is_empty() && self.shard_size.is_none() {
+            return Err(failed(query, query.shape.render(&query.selector), error));
+        }
         let size = self.shard_size.unwrap_or_else(|| values.len().div_ceil(2)).max(1);
         let mut waiting: Vec<Vec<String>> = values.chunks(size).rev().map(<[String]>::to_vec).collect();
         let mut all = Vec::new();

@@ -1,0 +1,314 @@
+//! Answers that a good server never gives: each is refused, by its right name, and none becomes a zero.
+//! A stub gives them, because real servers will not.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use defray::collect::prometheus::{
+    BadReading, Collector, Dialect, MeasureError, NodeDirectory, QueryError, Settings, SettingsError,
+};
+use defray_pricing::names::ClusterName;
+use http_body_util::BodyExt;
+
+use super::{FIRST, at};
+
+/// What the stub saw of one request.
+#[derive(Debug, Clone)]
+struct Seen {
+    headers: HeaderMap,
+    form: BTreeMap<String, String>,
+}
+
+type Answer = Arc<dyn Fn(&Seen) -> Response + Send + Sync>;
+
+/// A server that answers the clock as it should, and everything else as it is told.
+struct Stub {
+    url: String,
+    seen: Arc<Mutex<Vec<Seen>>>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for Stub {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Stub {
+    async fn start(answer: impl Fn(&Seen) -> Response + Send + Sync + 'static) -> Self {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let answer: Answer = Arc::new(answer);
+        let router = Router::new().fallback(reply).with_state((answer, Arc::clone(&seen)));
+        #[expect(clippy::disallowed_methods, reason = "a stub outlives no test")]
+        let task = tokio::spawn(async move { axum::serve(listener, router).await.expect("serves") });
+        Self { url, seen, task }
+    }
+}
+
+async fn reply(State((answer, all)): State<(Answer, Arc<Mutex<Vec<Seen>>>)>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let body = body.collect().await.expect("a body").to_bytes();
+    let form = url::form_urlencoded::parse(&body).into_owned().collect();
+    let seen = Seen { headers: parts.headers, form };
+    all.lock().expect("no panic").push(seen.clone());
+    if seen.form.get("query").is_some_and(|query| query == "vector(time())") {
+        let now = format!(r#"[{{"metric":{{}},"value":[1,"{}"]}}]"#, at(600));
+        return ok(&format!(r#"{{"status":"success","data":{{"resultType":"vector","result":{now}}}}}"#));
+    }
+    answer(&seen)
+}
+
+fn ok(body: &str) -> Response {
+    answered(StatusCode::OK, "application/json", body)
+}
+
+fn answered(status: StatusCode, content: &'static str, body: &str) -> Response {
+    (status, [(header::CONTENT_TYPE, content)], body.to_owned()).into_response()
+}
+
+/// The type a query must be answered with.
+fn result_type(seen: &Seen) -> &'static str {
+    let raw = seen.form["query"].ends_with("[2h]");
+    if raw || seen.form.contains_key("step") { "matrix" } else { "vector" }
+}
+
+/// A clean answer without any series.
+fn empty(seen: &Seen) -> Response {
+    let kind = result_type(seen);
+    ok(&format!(r#"{{"status":"success","data":{{"resultType":"{kind}","result":[]}}}}"#))
+}
+
+/// Clean and empty answers, but for the metric that feeds memory usage.
+async fn memory_answered_with(answer: impl Fn() -> Response + Send + Sync + 'static) -> MeasureError {
+    let stub = Stub::start(move |seen| {
+        if seen.form["query"].starts_with("container_memory_working_set_bytes") {
+            answer()
+        } else {
+            empty(seen)
+        }
+    })
+    .await;
+    let settings = Settings { byte_limit: 100_000, timeout: Duration::from_secs(2), ..Settings::default() };
+    measure(&stub, settings).await.expect_err("must be refused")
+}
+
+async fn measure(
+    stub: &Stub,
+    settings: Settings,
+) -> Result<defray::collect::prometheus::Measured, MeasureError> {
+    let collector = Collector::new(Settings { url: stub.url.clone(), ..settings }).expect("settings");
+    collector.measure(&ClusterName::from("c1"), FIRST, &NodeDirectory::default()).await
+}
+
+fn values(values: &str) -> String {
+    let series = format!(r#"{{"metric":{{"namespace":"n","pod":"p","container":"c"}},"values":[{values}]}}"#);
+    format!(r#"{{"status":"success","data":{{"resultType":"matrix","result":[{series}]}}}}"#)
+}
+
+fn query_error(error: &MeasureError) -> &QueryError {
+    let MeasureError::Query { feeds, source, .. } = error else { panic!("not a query's error: {error}") };
+    assert_eq!(*feeds, "memory_usage");
+    source
+}
+
+#[tokio::test]
+async fn samples_that_are_no_amounts_are_refused() {
+    for (text, expected) in [
+        ("NaN", BadReading::NotANumber),
+        ("+Inf", BadReading::Infinite),
+        ("-Inf", BadReading::Infinite),
+        ("-1", BadReading::Negative),
+        ("12 apples", BadReading::Syntax),
+        ("1e300", BadReading::TooLarge),
+    ] {
+        let body = values(&format!(r#"[{},"{text}"]"#, at(0)));
+        let error = memory_answered_with(move || ok(&body)).await;
+        let QueryError::BadSample { why, .. } = query_error(&error) else { panic!("{text}: {error}") };
+        assert_eq!(*why, expected, "{text}");
+    }
+}
+
+#[tokio::test]
+async fn answers_that_are_not_whole_are_refused() {
+    let good = r#""status":"success","data":{"resultType":"matrix","result":[]}"#;
+    for note in
+        [r#""warnings":["a store did not answer"]"#, r#""infos":["PARTIAL response"]"#, r#""isPartial":true"#]
+    {
+        let body = format!("{{{good},{note}}}");
+        let error = memory_answered_with(move || ok(&body)).await;
+        assert!(matches!(query_error(&error), QueryError::Partial(_)), "{note}: {error}");
+        assert!(error.is_transient());
+    }
+}
+
+#[tokio::test]
+async fn answers_that_are_no_answers_are_refused() {
+    let twice = format!(r#"[{0},"1"],[{0},"2"]"#, at(0));
+    let backwards = format!(r#"[{},"1"],[{},"2"]"#, at(1), at(0));
+    let off_mark = format!(r#"[{},"1"]"#, at(0) + 7);
+    let series = r#"{"metric":{"pod":"p"},"values":[]}"#;
+    let matrix = |result: &str| {
+        format!(r#"{{"status":"success","data":{{"resultType":"matrix","result":[{result}]}}}}"#)
+    };
+    for (what, body) in [
+        ("truncated", r#"{"status":"success","data":{"resultType":"matrix","resu"#.to_owned()),
+        ("empty body", String::new()),
+        ("no data", r#"{"status":"success"}"#.to_owned()),
+        ("another type", r#"{"status":"success","data":{"resultType":"vector","result":[]}}"#.to_owned()),
+        ("a scalar", r#"{"status":"success","data":{"resultType":"scalar","result":[1,"1"]}}"#.to_owned()),
+        ("one time twice", values(&twice)),
+        ("time goes back", values(&backwards)),
+        ("beside the marks", values(&off_mark)),
+        ("a series twice", matrix(&format!("{series},{series}"))),
+        ("histograms", matrix(r#"{"metric":{},"histograms":[[1,{}]]}"#)),
+        ("no samples", matrix(r#"{"metric":{}}"#)),
+    ] {
+        let error = memory_answered_with(move || ok(&body)).await;
+        assert!(matches!(query_error(&error), QueryError::Malformed(_)), "{what}: {error}");
+    }
+    let error =
+        memory_answered_with(|| answered(StatusCode::OK, "text/html", "<html>Please log in</html>")).await;
+    let QueryError::Malformed(text) = query_error(&error) else { panic!("{error}") };
+    assert!(text.contains("Please log in"), "{text}");
+}
+
+#[tokio::test]
+async fn a_status_other_than_success_is_believed_before_the_body() {
+    let success = r#"{"status":"success","data":{"resultType":"matrix","result":[]}}"#;
+    let failed = r#"{"status":"error","errorType":"not_acceptable","error":"no tenant"}"#;
+    for (status, body, expected) in [
+        (500, success, "HTTP status 500"),
+        (302, "", "HTTP status 302"),
+        (401, "who are you", "HTTP status 401: who are you"),
+        (429, failed, "HTTP status 429: no tenant"),
+        (400, failed, "HTTP status 400: no tenant"),
+        (200, failed, "the query failed: not_acceptable: no tenant"),
+    ] {
+        let code = StatusCode::from_u16(status).expect("a status");
+        let error = memory_answered_with(move || answered(code, "application/json", body)).await;
+        let text = query_error(&error).to_string();
+        assert!(text.starts_with(expected), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_too_large_or_too_slow_is_given_up() {
+    let error = memory_answered_with(|| ok(&" ".repeat(200_000))).await;
+    assert!(matches!(query_error(&error), QueryError::TooLarge(_)), "{error}");
+    let stub = Stub::start(empty).await;
+    let nobody = stub.url.clone();
+    drop(stub);
+    let collector = Collector::new(Settings { url: nobody, ..Settings::default() }).expect("settings");
+    let error = collector.measure(&ClusterName::from("c1"), FIRST, &NodeDirectory::default()).await;
+    let error = error.expect_err("nobody answers");
+    assert!(error.is_transient() && error.to_string().contains("cannot reach the server"), "{error}");
+    // A server that takes the connection and says nothing.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}", silent.local_addr().expect("an address"));
+    let timeout = Duration::from_millis(200);
+    let collector = Collector::new(Settings { url, timeout, ..Settings::default() }).expect("settings");
+    let error = collector.measure(&ClusterName::from("c1"), FIRST, &NodeDirectory::default()).await;
+    assert!(error.expect_err("silence").to_string().contains("no whole answer within"));
+}
+
+#[tokio::test]
+async fn an_hour_without_any_data_is_not_an_hour_of_zeros() {
+    let stub = Stub::start(empty).await;
+    let error = measure(&stub, Settings::default()).await.expect_err("nothing was there");
+    assert!(matches!(error, MeasureError::NoData(hour) if hour == FIRST), "{error}");
+}
+
+#[tokio::test]
+async fn an_hour_that_is_not_settled_is_refused() {
+    let stub = Stub::start(empty).await;
+    // The stub's clock stands ten hours after the first hour began.
+    let settle = Duration::from_hours(10);
+    let error = measure(&stub, Settings { settle, ..Settings::default() }).await.expect_err("too soon");
+    assert!(matches!(error, MeasureError::Unsettled { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn too_much_at_once_is_asked_for_by_namespace() {
+    let namespaces = ["team-1", "team-2", "c.d"];
+    let stub = Stub::start(move |seen| {
+        let query = &seen.form["query"];
+        if query.starts_with("count by (namespace)") {
+            let rows = namespaces.map(|n| format!(r#"{{"metric":{{"namespace":"{n}"}},"value":[1,"1"]}}"#));
+            let rows = rows.join(",");
+            return ok(&format!(
+                r#"{{"status":"success","data":{{"resultType":"vector","result":[{rows}]}}}}"#
+            ));
+        }
+        if !query.starts_with("container_memory_working_set_bytes") {
+            return empty(seen);
+        }
+        let asked: Vec<&str> =
+            namespaces.into_iter().filter(|n| query.contains(&n.replace('.', r"\\."))).collect();
+        let one = query.contains("namespace=~") && asked.len() == 1;
+        if !one {
+            let body = r#"{"status":"error","errorType":"execution","error":"query processing would load too many samples"}"#;
+            return answered(StatusCode::UNPROCESSABLE_ENTITY, "application/json", body);
+        }
+        let marks: Vec<String> = (0..60).map(|m| format!(r#"[{},"1073741824"]"#, at(m))).collect();
+        let namespace = asked[0];
+        ok(&values(&marks.join(",")).replace(r#""namespace":"n""#, &format!(r#""namespace":"{namespace}""#)))
+    })
+    .await;
+    let measured = measure(&stub, Settings::default()).await.expect("in parts");
+    let rows = measured.usage.compute.iter();
+    let rows: Vec<_> = rows.map(|row| (row.namespace.as_str(), row.memory_usage.micros())).collect();
+    assert_eq!(rows, [("c.d", 1_000_000), ("team-1", 1_000_000), ("team-2", 1_000_000)]);
+}
+
+#[tokio::test]
+async fn every_dialect_is_told_to_answer_in_whole() {
+    for (dialect, expected) in [
+        (Dialect::Prometheus, vec![]),
+        (Dialect::Mimir, vec![]),
+        (Dialect::Thanos, vec![("partial_response", "false"), ("dedup", "true")]),
+        (Dialect::VictoriaMetrics, vec![("nocache", "1"), ("deny_partial_response", "1")]),
+    ] {
+        let stub = Stub::start(empty).await;
+        let settings = Settings {
+            dialect,
+            tenant: Some("bank".to_owned()),
+            headers: vec![("Authorization".to_owned(), "Bearer s3cret".to_owned().into())],
+            cluster: Some(("cluster".to_owned(), "c\"1".to_owned())),
+            ..Settings::default()
+        };
+        measure(&stub, settings).await.expect_err("there is no data");
+        let seen = stub.seen.lock().expect("no panic").clone();
+        assert!(seen.len() > 15);
+        for request in seen {
+            assert_eq!(request.headers["x-scope-orgid"], "bank");
+            assert_eq!(request.headers["authorization"], "Bearer s3cret");
+            let query = &request.form["query"];
+            if query == "vector(time())" {
+                continue;
+            }
+            assert!(query.contains(r#"cluster="c\"1""#), "{query}");
+            for (name, value) in &expected {
+                assert_eq!(request.form.get(*name).map(String::as_str), Some(*value), "{query}");
+            }
+        }
+    }
+}
+
+#[test]
+fn settings_are_refused_with_every_reason_at_once() {
+    let mut settings = Settings { url: "prometheus:9090".to_owned(), ..Settings::default() };
+    settings.names.metrics.kube_pod_info = "up} or vector(1".to_owned();
+    settings.cluster = Some(("clu-ster".to_owned(), "a".to_owned()));
+    settings.shard_size = Some(0);
+    settings.headers = vec![("X Y".to_owned(), "z".to_owned().into())];
+    let Err(problems) = Collector::new(settings) else { panic!("must be refused") };
+    assert_eq!(problems.len(), 5, "{problems:?}");
+    assert!(matches!(problems[0], SettingsError::Url { .. }), "{problems:?}");
+}
