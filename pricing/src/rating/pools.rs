@@ -213,7 +213,6 @@ fn resource_part<'a>(
     for (((namespace, virtual_namespace), quantity), share) in wanted.into_iter().zip(shares) {
         left = left.checked_sub(share).ok_or(Overflow("idle"))?;
         let amount = Money::from_nanos(share)?;
-        add(&mut sheet.control.pool(Some(key.0), key.1.pool.as_str()).recovered, amount)?;
         sheet.direct(Direct {
             cluster: key.0,
             namespace,
@@ -226,6 +225,8 @@ fn resource_part<'a>(
             amount,
         })?;
     }
+    let recovered = Money::from_nanos(part.checked_sub(left).ok_or(Overflow("recovered"))?)?;
+    add(&mut sheet.control.pool(Some(key.0), key.1.pool.as_str()).recovered, recovered)?;
     Ok(left)
 }
 

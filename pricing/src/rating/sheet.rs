@@ -124,11 +124,7 @@ impl<'c, 'a> Sheet<'c, 'a> {
     }
 
     pub(super) fn base(&mut self, scope: Scope<'a>, tenant: &TenantName) -> &mut Bases {
-        let tenants = self.bases.entry(scope).or_default();
-        if !tenants.contains_key(tenant) {
-            tenants.insert(tenant.clone(), Bases::default());
-        }
-        tenants.entry(tenant.clone()).or_default()
+        self.bases.entry(scope).or_default().entry(tenant.clone()).or_default()
     }
 
     /// Sorts and folds.

@@ -2,6 +2,8 @@
 
 // Only tests live here; saying so lets the lints for tests apply to their helpers.
 #[cfg(test)]
+mod cases;
+#[cfg(test)]
 mod charges;
 #[cfg(test)]
 mod fixture;
