@@ -351,8 +351,10 @@ fn the_index_answers_like_a_look_at_every_span_and_in_any_order_of_spans() {
     let mut story = Story::new();
     for n in 0..40_u32 {
         let (from, until) = (n % 13 + 1, n % 13 + 1 + n % 7);
+        // Some edges on full hours, which is where an hour ends and the next begins.
+        let (begin, end) = if n % 2 == 0 { ("00", "00") } else { ("15", "45") };
         let team = format!("t{}", n % 9);
-        let (from, until) = (format!("{from:02}T{:02}:15", n % 24), format!("{until:02}T23:45"));
+        let (from, until) = (format!("{from:02}T{:02}:{begin}", n % 24), format!("{until:02}T23:{end}"));
         story = story.tenant(&format!("u{n}"), &team, "CC", &from, Some(&until));
         let name = format!("vcluster-t{}", n % 11);
         story = story.namespace(&format!("n{n}"), &name, "", &from, Some(&until));

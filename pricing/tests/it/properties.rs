@@ -17,7 +17,7 @@ use crate::oracle;
 use crate::worlds::{World, policy, terms, world};
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 120, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 80, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Every charge of the hour, to the last digit, and conservation.
     #[test]
