@@ -134,10 +134,10 @@ pub struct LineKey {
     pub virtual_namespace: Option<VirtualNamespace>,
     /// The kind.
     pub kind: Kind,
-    /// The node price class, for compute, dedicated pools and idle.
+    /// The node price class, for compute and dedicated pools; idle is a whole pool's.
     pub class: Option<PriceClass>,
-    /// Resource (`cpu`, `memory`, a GPU resource), storage or traffic class, service, shared cost, pool
-    /// (for idle), term or adjustment.
+    /// Resource (`cpu`, `memory`, a GPU resource, `node`), storage or traffic class, service, shared cost,
+    /// pool (for idle), term or adjustment. Without a price the metered ones name their kind: `storage:fast`.
     pub item: String,
     /// The list unit price, for rate and metered kinds.
     pub unit_price: Option<UnitPrice>,

@@ -1,8 +1,8 @@
 //! One hour becomes charges.
 //!
-//! In this order: what the nodes cost ([`nodes`]), who wanted how much of them ([`demand`]), the direct
-//! cost of pools ([`pools`]) and of what is metered ([`metered`]), service fees, and last what is shared
-//! out ([`sharing`]). Everything is gathered on one [`sheet`].
+//! In this order: what the nodes cost (`nodes`), who wanted how much of them (`demand`), the direct
+//! cost of pools (`pools`) and of what is metered (`metered`), service fees, and last what is shared
+//! out (`sharing`). Everything is gathered on one `sheet`.
 
 use std::collections::BTreeSet;
 
