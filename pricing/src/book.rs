@@ -243,7 +243,7 @@ pub enum Base {
 /// What is agreed with one cost centre.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Terms {
-    /// Unit prices that replace the list's, for rate pools, storage, network and load balancers.
+    /// Unit prices that replace the list's: rate pools, dedicated nodes, storage, network, load balancers.
     pub overrides: Vec<Override>,
     /// In 1e-9: a discount of 10 % is -100 000 000, a markup of 5 % is 50 000 000.
     pub percentage: i64,

@@ -156,6 +156,30 @@ fn an_override_comes_before_the_percentage() {
 }
 
 #[test]
+fn an_override_replaces_the_price_of_dedicated_nodes() {
+    let terms = Terms {
+        overrides: vec![Override {
+            kind: Kind::DedicatedPool,
+            pool: pattern("own"),
+            item: pattern("*"),
+            rate: MeteredRate::PerUnit(price("0.3")),
+        }],
+        ..Terms::default()
+    };
+    let nodes = |pool: &str, list: Option<&str>| {
+        let mut charge = sold("a", Kind::DedicatedPool, "node", "0.5", "100");
+        charge.key.class = Some(class(pool));
+        charge.key.unit_price = list.map(price);
+        charge
+    };
+    let charges = vec![nodes("own", Some("0.5")), nodes("own", None), nodes("other", Some("0.5"))];
+    let statements = built(&book(with_terms(terms)), charges);
+    // 100 node-hours at 0.3 in place of 0.5; what an amount pays for has no list price to replace.
+    assert_eq!(line(&statements, "a", "override:dedicated_pool:own:*").exact, money("-20"));
+    assert_eq!(statement(&statements, "a").amount, money("130"));
+}
+
+#[test]
 fn a_percentage_acts_on_the_kinds_it_names() {
     let terms = Terms {
         percentage: 1_000_000_000,

@@ -43,7 +43,7 @@ pub(super) fn merge<'d>(from: Hour, parts: &[Part<'d>]) -> Option<Placed<'d, Edi
     rules::names_differ(&cost_centers, "cost centre", |(name, _)| name.as_str());
     rules::namespaces_are_shared_once(&shared_costs);
     let complete = parts.iter().all(|part| part.pools.complete);
-    rules::overrides_have_rate_pools(&cost_centers, &pools, complete);
+    rules::overrides_have_list_prices(&cost_centers, &pools, complete);
     if platform.is_none() {
         rules::nothing_is_kept_nowhere(idle.as_ref(), &shared_costs);
     }

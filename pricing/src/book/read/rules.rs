@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use super::Placed;
 use super::part::Part;
-use crate::book::{Basis, Edition, Model, Pattern, Policy, PoolPrice, SharedCost, SharedWhat, Terms};
+use crate::book::{
+    Basis, Edition, Model, NodeCost, Pattern, Policy, PoolPrice, SharedCost, SharedWhat, Terms,
+};
 use crate::charge::Kind;
 use crate::names::CostCenter;
 use crate::problem::Refused;
@@ -131,41 +133,57 @@ pub(super) fn nothing_is_kept_nowhere(
     }
 }
 
-/// An override on a pool in the cost model would move other tenants' shares.
-pub(super) fn overrides_have_rate_pools(
+/// An override on a shared pool in the cost model would move other tenants' shares; one on dedicated pools
+/// replaces a price per node-hour, so there must be one.
+pub(super) fn overrides_have_list_prices(
     cost_centers: &[Placed<'_, (CostCenter, Terms)>],
     pools: &[Placed<'_, PoolPrice>],
     complete: bool,
 ) {
     for placed in cost_centers {
-        for entry in placed.value.1.overrides.iter().filter(|entry| entry.kind == Kind::Compute) {
-            let mut any = false;
-            for pool in pools.iter().filter(|pool| pool.value.pool.overlaps(&entry.pool)) {
-                any = true;
-                if matches!(pool.value.model, Model::Cost { .. }) {
-                    let message = format!(
-                        "the override for the pool `{}` would act on a pool in the cost model ({})",
-                        entry.pool,
-                        pool.at()
-                    );
-                    placed
-                        .place
-                        .refuse(message, "overrides are for pools in the model `rate`: name one of those");
-                    break;
-                }
-                let [of_pool, rest @ ..] = dimensions(&pool.value);
-                if of_pool.covers(&entry.pool) && rest.iter().all(|pattern| pattern.is_any()) {
-                    // Entries after this one price nothing of what the override speaks of.
-                    break;
-                }
-            }
+        for entry in &placed.value.1.overrides {
+            let matching = pools.iter().filter(|pool| pool.value.pool.overlaps(&entry.pool));
+            let (any, mend) = match entry.kind {
+                Kind::Compute => (has_rate(placed, &entry.pool, matching), "name a pool that has a price"),
+                Kind::DedicatedPool => (
+                    matching.into_iter().any(|p| matches!(p.value.nodes, Some(NodeCost::PerNodeHour(_)))),
+                    "name a pool whose nodes are priced by `node_hour`",
+                ),
+                _ => continue,
+            };
             if !any && complete {
                 let message =
                     format!("the override for the pool `{}` matches no entry of `pools`", entry.pool);
-                placed.place.refuse(message, "name a pool that has a price");
+                placed.place.refuse(message, mend);
             }
         }
     }
+}
+
+/// Whether any entry prices the pools of an override; the first in the cost model is told.
+fn has_rate<'p, 'd: 'p>(
+    placed: &Placed<'_, (CostCenter, Terms)>,
+    pools: &Pattern,
+    matching: impl Iterator<Item = &'p Placed<'d, PoolPrice>>,
+) -> bool {
+    let mut any = false;
+    for pool in matching {
+        any = true;
+        if matches!(pool.value.model, Model::Cost { .. }) {
+            let message = format!(
+                "the override for the pool `{pools}` would act on a pool in the cost model ({})",
+                pool.at()
+            );
+            placed.place.refuse(message, "overrides are for pools in the model `rate`: name one of those");
+            break;
+        }
+        let [of_pool, rest @ ..] = dimensions(&pool.value);
+        if of_pool.covers(pools) && rest.iter().all(|pattern| pattern.is_any()) {
+            // Entries after this one price nothing of what the override speaks of.
+            break;
+        }
+    }
+    any
 }
 
 /// A ledger has one currency.

@@ -10,7 +10,19 @@ use crate::problem::Refused;
 use crate::yaml::Value;
 
 /// Kinds whose list price can be replaced.
-const PRICED: [Kind; 4] = [Kind::Compute, Kind::Storage, Kind::Network, Kind::LoadBalancer];
+const PRICED: [Kind; 5] =
+    [Kind::Compute, Kind::DedicatedPool, Kind::Storage, Kind::Network, Kind::LoadBalancer];
+/// Kinds that a percentage can name: everything that is charged hour by hour.
+const CHARGED: [Kind; 8] = [
+    Kind::Compute,
+    Kind::DedicatedPool,
+    Kind::Storage,
+    Kind::Network,
+    Kind::LoadBalancer,
+    Kind::ServiceFee,
+    Kind::SharedCost,
+    Kind::Idle,
+];
 
 /// One entry of `cost_centers`.
 pub(super) fn cost_center(value: &Value<'_>) -> Result<(CostCenter, Terms), Refused> {
@@ -23,7 +35,7 @@ pub(super) fn cost_center(value: &Value<'_>) -> Result<(CostCenter, Terms), Refu
         Ok(Some("discount")) => keys.required("discount", discount).map(i64::saturating_neg),
         Ok(Some(_)) => keys.required("markup", markup),
     };
-    let kinds = keys.with_default("kinds", Vec::new(), |value| value.list(direct_kind));
+    let kinds = keys.with_default("kinds", Vec::new(), |value| value.list(charged_kind));
     if keys.has("kinds") && which == Ok(None) {
         value.refuse(
             "`kinds` says what a percentage acts on, but there is none",
@@ -48,10 +60,8 @@ pub(super) fn cost_center(value: &Value<'_>) -> Result<(CostCenter, Terms), Refu
     Ok((CostCenter::new(name?), Terms { overrides, percentage: percentage?, percentage_kinds }))
 }
 
-fn direct_kind(value: &Value<'_>) -> Result<Kind, Refused> {
-    let words: Vec<(&str, Kind)> =
-        Kind::ALL.into_iter().filter(|kind| kind.is_direct()).map(|kind| (kind.as_str(), kind)).collect();
-    value.word(&words)
+fn charged_kind(value: &Value<'_>) -> Result<Kind, Refused> {
+    value.word(&CHARGED.map(|kind| (kind.as_str(), kind)))
 }
 
 fn price_override(value: &Value<'_>) -> Result<Override, Refused> {
@@ -66,7 +76,7 @@ fn price_override(value: &Value<'_>) -> Result<Override, Refused> {
     };
     keys.finish();
     let (kind, pool, item, rate) = (kind?, pool?, item?, rate?);
-    if kind != Kind::Compute && pool.is_some() {
+    if !matches!(kind, Kind::Compute | Kind::DedicatedPool) && pool.is_some() {
         let message = format!("`pool` means nothing for the kind `{kind}`");
         return Err(value.refuse(message, "remove `pool`"));
     }
@@ -74,7 +84,10 @@ fn price_override(value: &Value<'_>) -> Result<Override, Refused> {
         let message = "a price for every resource alike is never what is meant";
         return Err(value.refuse(message, "add `item: cpu`, `memory` or a GPU resource"));
     }
-    if matches!((kind, rate), (Kind::Compute | Kind::Network, MeteredRate::PerUnitMonth(_))) {
+    if matches!(
+        (kind, rate),
+        (Kind::Compute | Kind::DedicatedPool | Kind::Network, MeteredRate::PerUnitMonth(_))
+    ) {
         let message = format!("a price per month means nothing for the kind `{kind}`");
         return Err(value.refuse(message, "write `price`, per unit"));
     }
