@@ -34,6 +34,7 @@ pub(super) fn merge<'d>(from: Hour, parts: &[Part<'d>]) -> Option<Placed<'d, Edi
     network.sort_by(|a, b| rules::by_pattern(&a.value.class, &b.value.class));
 
     rules::pools_do_not_compete(&pools);
+    rules::pools_have_one_model(&pools);
     rules::quota_is_for_one_pool(&pools);
     rules::patterns_do_not_compete(&clusters, "cluster", |entry| &entry.cluster);
     rules::patterns_do_not_compete(&storage, "storage class", |entry| &entry.class);

@@ -88,6 +88,38 @@ pub(super) fn names_differ<T>(entries: &[Placed<'_, T>], what: &str, of: impl Fn
     }
 }
 
+/// A pool has one model, and bills quotas whole or not at all, whatever the types of its nodes.
+pub(super) fn pools_have_one_model(pools: &[Placed<'_, PoolPrice>]) {
+    // The most specific first: an entry for some types leaves the others of its pools to those after it.
+    for (index, some) in pools.iter().enumerate() {
+        let [_, instance_type, capacity_type, _] = dimensions(&some.value);
+        if instance_type.is_any() && capacity_type.is_any() {
+            continue;
+        }
+        for rest in pools.iter().skip(index.saturating_add(1)) {
+            let [pool, types @ .., cluster] = dimensions(&rest.value);
+            if !pool.overlaps(&some.value.pool) || !cluster.overlaps(&some.value.cluster) {
+                continue;
+            }
+            let model = |entry: &PoolPrice| matches!(entry.model, Model::Cost { .. });
+            if model(&some.value) != model(&rest.value) {
+                let message = format!("other nodes of its pool are in the other model ({})", rest.at());
+                some.place.refuse(message, "a pool has one model: make the entries agree");
+            } else if (some.value.basis == Basis::Quota) != (rest.value.basis == Basis::Quota) {
+                let message = format!("basis `quota` is for some nodes of its pool only ({})", rest.at());
+                some.place.refuse(message, "a namespace would be billed twice there: make the entries agree");
+            }
+            if pool.covers(&some.value.pool)
+                && cluster.covers(&some.value.cluster)
+                && types.iter().all(|pattern| pattern.is_any())
+            {
+                // Entries after this one price nothing of those pools.
+                break;
+            }
+        }
+    }
+}
+
 /// A quota is a namespace's, not a pool's: on two pools it would be billed twice.
 pub(super) fn quota_is_for_one_pool(pools: &[Placed<'_, PoolPrice>]) {
     let quota: Vec<_> = pools.iter().filter(|entry| entry.value.basis == Basis::Quota).cloned().collect();
