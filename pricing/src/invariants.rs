@@ -54,6 +54,18 @@ pub enum Violation {
         /// The whole.
         whole: Money,
     },
+    /// A line is not what its quantity and its list price make it.
+    #[error("in {period}, {of}: quantity x unit price is {product}, but the exact amount is {exact}")]
+    NotItsPrice {
+        /// The period.
+        period: Period,
+        /// Of what.
+        of: String,
+        /// What a calculator says.
+        product: Money,
+        /// What the line says.
+        exact: Money,
+    },
     /// A sum does not fit.
     #[error(transparent)]
     Overflow(#[from] Overflow),
@@ -84,7 +96,7 @@ pub fn check_hour(rated: &RatedHour) -> Result<(), Violation> {
 }
 
 /// Additivity: lines add up to statements, statements to the period, and all exact amounts to those of the
-/// period's hours (`hours`) and what acts on the month.
+/// period's hours (`hours`) and what acts on the month. Lines at list price are what a calculator says.
 pub fn check_period(period: &PeriodStatements, hours: Money) -> Result<(), Violation> {
     let adds_up = |of: &str, parts: Money, whole: Money| {
         if parts == whole {
@@ -94,6 +106,7 @@ pub fn check_period(period: &PeriodStatements, hours: Money) -> Result<(), Viola
     };
     for statement in &period.statements {
         check_statement(statement, &adds_up)?;
+        check_list_prices(period.period, statement)?;
     }
     let order = |pair: &[Statement]| match pair {
         [a, b] => (&a.cost_center, &a.tenant) < (&b.cost_center, &b.tenant),
@@ -110,6 +123,18 @@ pub fn check_period(period: &PeriodStatements, hours: Money) -> Result<(), Viola
     let exponent = period.currency.exponent();
     let rounded = Money::from_minor(exact.to_minor_half_away(exponent)?, exponent)?;
     adds_up("rounded exact total", rounded, period.amount)
+}
+
+fn check_list_prices(period: Period, statement: &Statement) -> Result<(), Violation> {
+    for line in &statement.lines {
+        let (Some(list), Some((quantity, _))) = (line.key.unit_price, line.quantity) else { continue };
+        let product = list.times(quantity)?;
+        if product != line.exact || line.unit_price != Some(list) {
+            let of = format!("{} of {}, line {}", statement.tenant, statement.cost_center, line.key.item);
+            return Err(Violation::NotItsPrice { period, of, product, exact: line.exact });
+        }
+    }
+    Ok(())
 }
 
 fn check_statement(

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use defray_pricing::book::{Edition, MeteredRate, Override, PriceBook, Terms};
 use defray_pricing::charge::{Charge, Kind, LineKey};
-use defray_pricing::invariants::check_period;
+use defray_pricing::invariants::{Violation, check_period};
 use defray_pricing::money::Money;
 use defray_pricing::quantity::Unit;
 use defray_pricing::statement::{Line, PeriodStatements, Statement, build};
@@ -243,4 +243,20 @@ fn an_empty_month_has_no_statements() {
     let statements = built(&book(edition()), Vec::new());
     assert_eq!(statements.statements, []);
     assert_eq!(statements.amount, Money::ZERO);
+}
+
+#[test]
+fn a_line_that_a_calculator_contradicts_is_told() {
+    let good = built(&book(edition()), vec![sold("a", Kind::Storage, "fast", "0.5", "10")]);
+    let broken = |change: &dyn Fn(&mut Line)| {
+        let mut broken = good.clone();
+        change(&mut broken.statements[0].lines[0]);
+        check_period(&broken, money("5")).unwrap_err()
+    };
+    let wrong = broken(&|line| line.quantity = Some((quantity("11"), Unit::GibHours)));
+    assert!(matches!(wrong, Violation::NotItsPrice { product, .. } if product == money("5.5")), "{wrong}");
+    let wrong = broken(&|line| line.unit_price = Some(price("0.4")));
+    assert!(matches!(wrong, Violation::NotItsPrice { .. }), "{wrong}");
+    let wrong = broken(&|line| line.rounding = money("0.01"));
+    assert!(matches!(wrong, Violation::DoesNotAddUp { .. }), "{wrong}");
 }
