@@ -274,3 +274,60 @@ async fn the_larger_of_request_and_usage_is_taken_per_container() {
     let max: Vec<_> = hours[0].usage.compute.iter().map(|row| row.cpu_max.micros()).collect();
     assert_eq!(max, [500_000, 900_000], "used 0.5 of 0.1 requested, and 0.5 of 0.9");
 }
+
+/// What each backend must agree on for marks: the last sample of the five minutes before, none if the
+/// scraper said that the series is gone, none from a longer gap.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mark_has_the_last_sample_of_five_minutes_unless_the_series_is_gone() {
+    let info = |node| Series::new("kube_node_info", &[("node", node), ("job", "ksm")]);
+    let history = [
+        // Nothing from 0:20 to 0:40, and nobody said why: marks 0:21 to 0:24 still look back to 0:20.
+        info("node-a").every(30, at(0), at(20), |_| 1.0).every(30, at(40), at(60), |_| 1.0),
+        // Gone at 0:30:15.
+        info("node-b").every(30, at(0), at(30), |_| 1.0).gone(at(30) + 15),
+        // Scraped every two minutes: no mark is missing.
+        info("node-c").every(120, at(-2), at(70), |_| 1.0),
+    ];
+    let hours = measured(&history, 1).await;
+    let rows: Vec<_> = hours[0].usage.nodes.iter().map(|row| row.node_hours.micros()).collect();
+    let minutes = |minutes: i64| (minutes * 1_000_000 + 30) / 60;
+    assert_eq!(rows, [minutes(31) + minutes(60), minutes(45)], "nodes without a pool, then node-a");
+    assert_eq!(hours[0].usage.coverage[&Source::KubeStateMetrics].get(), 60);
+    assert_eq!(hours[0].usage.coverage[&Source::Cadvisor].get(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_names_what_is_missing_and_the_way_to_get_it() {
+    let (prometheus, victoria) = tokio::join!(Prometheus::start(), VictoriaMetrics::start());
+    let now = chrono::Utc::now();
+    let second = now.timestamp();
+    let recent = |name: &str| Series::new(name, &[("job", "x")]).every(30, second - 600, second, |_| 1.0);
+    prometheus.writer().write(&[recent("kube_pod_labels"), recent("kube_node_info")]).await;
+    let findings = collector(prometheus.url(), Dialect::Prometheus).check(now).await;
+    let about = |what: &str| {
+        let found = findings.iter().find(|finding| finding.subject.ends_with(what));
+        found.unwrap_or_else(|| panic!("nothing about {what} in {findings:#?}"))
+    };
+    for what in ["server", "clock", "dialect", "retention", "kube_node_info"] {
+        assert!(about(what).ok, "{:?}", about(what));
+    }
+    for what in ["container_cpu_usage_seconds_total", "kube_pod_status_phase"] {
+        assert!(!about(what).ok, "{:?}", about(what));
+    }
+    let mend = |what| about(what).mend.clone().unwrap_or_default();
+    assert!(mend("container_cpu_usage_seconds_total").contains("/metrics/cadvisor"));
+    assert!(mend("kube_pod_status_phase").contains("--metric-allowlist"));
+    assert!(mend("labels of vClusters").contains(
+        "--metric-labels-allowlist=pods=[vcluster.loft.sh/managed-by,vcluster.loft.sh/namespace,app,release]"
+    ));
+    let findings = collector(victoria.url(), Dialect::Prometheus).check(now).await;
+    let dialect = findings.iter().find(|finding| finding.subject.ends_with("dialect")).expect("a finding");
+    assert_eq!(dialect.mend.as_deref(), Some("set the dialect to victoria-metrics"));
+    let late = now + chrono::TimeDelta::minutes(10);
+    let findings = collector(prometheus.url(), Dialect::Prometheus).check(late).await;
+    assert!(findings.iter().any(|f| !f.ok && f.subject.ends_with("clock")));
+    let wrong = format!("{}/nowhere", prometheus.url());
+    let findings = collector(&wrong, Dialect::Prometheus).check(now).await;
+    assert_eq!(findings.len(), 1, "{findings:?}");
+    assert!(findings[0].mend.as_deref().is_some_and(|mend| mend.contains("no Prometheus query API")));
+}

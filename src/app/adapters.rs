@@ -95,7 +95,10 @@ fn not_measured(error: prometheus::MeasureError) -> NotMeasured {
             _ => false,
         },
         MeasureError::TimedOut { .. } => true,
-        MeasureError::Unsettled { .. } | MeasureError::NoData(_) | MeasureError::Overflow(_) => false,
+        MeasureError::Unsettled { .. }
+        | MeasureError::NoData(_)
+        | MeasureError::Missing { .. }
+        | MeasureError::Overflow(_) => false,
     };
     let not_before = match &error {
         MeasureError::Unsettled { settled, .. } => Some(*settled),

@@ -270,7 +270,7 @@ async fn too_much_at_once_is_asked_for_by_namespace() {
 #[tokio::test]
 async fn every_dialect_is_told_to_answer_in_whole() {
     for (dialect, expected) in [
-        (Dialect::Prometheus, vec![]),
+        (Dialect::Prometheus, vec![("lookback_delta", "299.999")]),
         (Dialect::Mimir, vec![]),
         (Dialect::Thanos, vec![("partial_response", "false"), ("dedup", "true")]),
         (Dialect::VictoriaMetrics, vec![("nocache", "1"), ("deny_partial_response", "1")]),
@@ -311,4 +311,18 @@ fn settings_are_refused_with_every_reason_at_once() {
     let Err(problems) = Collector::new(settings) else { panic!("must be refused") };
     assert_eq!(problems.len(), 5, "{problems:?}");
     assert!(matches!(problems[0], SettingsError::Url { .. }), "{problems:?}");
+}
+
+#[tokio::test]
+async fn requests_without_phases_are_not_requests_of_nobody() {
+    let stub = Stub::start(|seen| {
+        if seen.form["query"].starts_with("kube_pod_container_resource_requests") {
+            return ok(&values(&format!(r#"[{},"1"]"#, at(0))));
+        }
+        empty(seen)
+    })
+    .await;
+    let error = measure(&stub, Settings::default()).await.expect_err("nobody knows which pods ran");
+    let MeasureError::Missing { metric, feeds, .. } = &error else { panic!("{error}") };
+    assert_eq!((metric.as_str(), *feeds), ("kube_pod_status_phase", "cpu_request"));
 }

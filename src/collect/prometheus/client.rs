@@ -73,25 +73,25 @@ impl Client {
     pub(super) async fn run(&self, query: &Query, hour: Hour) -> Result<Vec<Series>, MeasureError> {
         let whole = match (&query.split_by, self.shard_size) {
             (Some(_), Some(_)) => Err(QueryError::TooLarge("sharding is configured".to_owned())),
-            _ => self.run_part(query, hour, &query.shape.render(&query.selector)).await,
+            _ => self.run_part(query, hour, &query.shape.render(&query.selector, self.dialect)).await,
         };
         let error = match whole {
             Ok(series) => return Ok(series),
             Err(error) => error,
         };
         let (true, Some(label)) = (matches!(error, QueryError::TooLarge(_)), &query.split_by) else {
-            return Err(failed(query, query.shape.render(&query.selector), error));
+            return Err(failed(query, query.shape.render(&query.selector, self.dialect), error));
         };
         let values = self.values(query, hour, label).await?;
         // Too large, and yet no series: the server contradicts itself, and nothing is not what was there.
         if values.is_empty() && self.shard_size.is_none() {
-            return Err(failed(query, query.shape.render(&query.selector), error));
+            return Err(failed(query, query.shape.render(&query.selector, self.dialect), error));
         }
         let size = self.shard_size.unwrap_or_else(|| values.len().div_ceil(2)).max(1);
         let mut waiting: Vec<Vec<String>> = values.chunks(size).rev().map(<[String]>::to_vec).collect();
         let mut all = Vec::new();
         while let Some(mut shard) = waiting.pop() {
-            let text = query.shape.render(&query.selector.clone().among(label, &shard));
+            let text = query.shape.render(&query.selector.clone().among(label, &shard), self.dialect);
             match self.run_part(query, hour, &text).await {
                 Ok(series) => all.extend(series),
                 Err(QueryError::TooLarge(_)) if shard.len() > 1 => {

@@ -81,6 +81,16 @@ pub enum MeasureError {
     /// No exporter had any sample in the hour: nothing can be said about it, least of all zero.
     #[error("no source had data in {0}: the metrics store is empty for that hour, or not this cluster's")]
     NoData(Hour),
+    /// A metric is not there without which others would turn into zero.
+    #[error("there is no {metric} in {hour}, and without it {feeds} cannot be told")]
+    Missing {
+        /// The hour.
+        hour: Hour,
+        /// The metric.
+        metric: String,
+        /// What it feeds.
+        feeds: &'static str,
+    },
     /// The whole hour took longer than allowed.
     #[error("{hour} was not measured within {} s", within.as_secs())]
     TimedOut {
@@ -106,7 +116,7 @@ impl MeasureError {
                 | QueryError::Malformed(_)
                 | QueryError::BadSample { .. } => false,
             },
-            Self::Unsettled { .. } | Self::NoData(_) | Self::TimedOut { .. } => true,
+            Self::Unsettled { .. } | Self::NoData(_) | Self::Missing { .. } | Self::TimedOut { .. } => true,
             Self::Overflow(_) => false,
         }
     }

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use defray_pricing::usage::Source;
 
 use super::names::{Names, metric_label};
+use super::settings::Dialect;
 
 /// A query for one hour.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,11 +75,11 @@ impl Selector {
 }
 
 impl Shape {
-    pub(super) fn render(&self, selector: &Selector) -> String {
+    pub(super) fn render(&self, selector: &Selector, dialect: Dialect) -> String {
         let selector = selector.render();
         match self {
-            Self::Marks => selector,
-            Self::MarksOfOne => format!("{selector} == 1"),
+            Self::Marks => dialect.at_marks(&selector),
+            Self::MarksOfOne => format!("{} == 1", dialect.at_marks(&selector)),
             Self::Raw => format!("{selector}[2h]"),
             Self::Least => format!("min_over_time({selector}[1h])"),
             Self::CountBy(labels) => {
@@ -404,7 +405,7 @@ mod tests {
         let queries = Queries { names: &names, cluster: Some(&cluster) };
         let query = queries.cpu_usage();
         assert_eq!(
-            query.shape.render(&query.selector),
+            query.shape.render(&query.selector, Dialect::Prometheus),
             "container_cpu_usage_seconds_total{job=\"kubelet\",metrics_path=\"/metrics/cadvisor\",\
              cluster=\"prod-1\",container!=\"\",container!=\"POD\",pod!=\"\",cpu=~\"|total\"}[2h]"
         );

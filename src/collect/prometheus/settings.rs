@@ -64,13 +64,24 @@ impl Dialect {
     }
 
     /// Parameters sent with every query.
+    ///
+    /// The lookback is what makes the 60 marks the same everywhere: a mark has the last sample of the
+    /// five minutes before it. Prometheus 2 would include a sample exactly five minutes old, Prometheus 3
+    /// and VictoriaMetrics would not; a millisecond less makes them agree.
     pub(super) const fn params(self) -> &'static [(&'static str, &'static str)] {
+        const LOOKBACK: (&str, &str) = ("lookback_delta", "299.999");
         match self {
-            Self::Prometheus | Self::Mimir => &[],
-            Self::Thanos => &[("partial_response", "false"), ("dedup", "true")],
-            Self::VictoriaMetrics => {
-                &[("nocache", "1"), ("deny_partial_response", "1"), ("max_lookback", "5m")]
-            }
+            Self::Prometheus | Self::Mimir => &[LOOKBACK],
+            Self::Thanos => &[LOOKBACK, ("partial_response", "false"), ("dedup", "true")],
+            Self::VictoriaMetrics => &[("nocache", "1"), ("deny_partial_response", "1")],
+        }
+    }
+
+    /// A gauge's values at marks. VictoriaMetrics guesses how far to look back unless it is told.
+    pub(super) fn at_marks(self, selector: &str) -> String {
+        match self {
+            Self::Prometheus | Self::Thanos | Self::Mimir => selector.to_owned(),
+            Self::VictoriaMetrics => format!("default_rollup({selector}[5m])"),
         }
     }
 

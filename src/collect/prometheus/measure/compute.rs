@@ -129,6 +129,10 @@ impl Measurement<'_> {
         );
         for (feeds, metric, resource) in resources {
             let mut marks = self.requests_of(feeds, &metric).await?;
+            if pods.is_empty() && !marks.is_empty() {
+                let metric = self.names().metrics.kube_pod_status_phase.clone();
+                return Err(MeasureError::Missing { hour: self.hour, metric, feeds });
+            }
             let effective = effective(&mut marks, of_init.remove(&metric).unwrap_or_default(), init)?;
             for ([namespace, pod, uid, container, node], marks) in marks.into_iter().chain(effective) {
                 let running = pods.phases(&namespace, &pod, &uid).running;

@@ -51,11 +51,16 @@ pub(super) struct Pods {
     nodes: BTreeMap<PodName, Vec<(Reading, String)>>,
     host_network: BTreeSet<PodName>,
     virtual_namespaces: BTreeMap<PodName, VirtualNamespace>,
-    /// Claims and Services that a vCluster synced, by kind-less (namespace, name); filled when asked for.
+    /// Host namespaces in which a vCluster lives.
     vclusters: BTreeSet<String>,
 }
 
 impl Pods {
+    /// Whether nothing is known about any pod's phase.
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_uid.is_empty()
+    }
+
     /// The phases of one pod; by name where the metrics carry no uid.
     pub(super) fn phases(&self, namespace: &str, pod: &str, uid: &str) -> Phases {
         let key = [namespace, pod, uid].map(str::to_owned);
