@@ -5,8 +5,10 @@
 mod adapters;
 mod build;
 mod check;
+mod demo;
 mod run;
 
 pub use adapters::connect;
 pub use build::{App, NotStarted, Setup};
 pub use check::check;
+pub use demo::demo;

@@ -57,6 +57,11 @@ fn holds_password(address: &str) -> bool {
 }
 
 impl LedgerPlace {
+    /// A place that needs no secret.
+    pub const fn at(location: Location) -> Self {
+        Self { location, secret: None }
+    }
+
     pub(super) fn print(&self, page: &mut Page) {
         page.section("ledger", "Where measured hours, ownership and statements are kept.", |page| {
             if self.secret.is_none() {
