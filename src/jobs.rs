@@ -7,10 +7,13 @@
 mod book;
 mod cluster;
 mod observe;
+mod past;
 mod plan;
 mod rate;
 mod runner;
 mod sample;
+#[cfg(test)]
+mod tests;
 
 use chrono::{DateTime, Utc};
 use defray_ledger::{Ledger, WriteGuard};
@@ -22,6 +25,7 @@ use crate::telemetry::Metrics;
 pub use book::{BookKeeper, ReadBook};
 pub use cluster::{Cluster, Measure, NotMeasured, Observe, Observed};
 pub use observe::{Memory, Observer};
+pub use past::{Historian, KnownPast};
 pub use rate::Rater;
 pub use runner::{Bell, Board, Job, LastRun, drive};
 pub use sample::Sampler;

@@ -80,8 +80,12 @@ impl Measure for Metrics {
         })
     }
 
-    fn assumed(&self, _before: HourRange) -> BoxFuture<'_, anyhow::Result<Assumed>> {
-        Box::pin(async { Ok(Assumed::default()) })
+    fn assumed(&self, before: HourRange) -> BoxFuture<'_, Result<Assumed, NotMeasured>> {
+        Box::pin(async move {
+            let asking: BoxFuture<'_, Result<Assumed, prometheus::MeasureError>> =
+                Box::pin(self.collector.assumed_ownership(&self.cluster, before));
+            asking.await.map_err(not_measured)
+        })
     }
 }
 

@@ -1,10 +1,11 @@
 //! What the daemon would need and does not have.
 
+use crate::clock::Clock;
 use crate::collect::{Finding, kubernetes, prometheus};
 use crate::config::Config;
 
 /// Asks every cluster's metrics store and API server for what the daemon will need. Changes nothing.
-pub async fn check(config: &Config) -> Vec<Finding> {
+pub async fn check(config: &Config, clock: &Clock) -> Vec<Finding> {
     let mut findings = Vec::new();
     for cluster in &config.clusters {
         let label = |finding: Finding| Finding {
@@ -12,7 +13,7 @@ pub async fn check(config: &Config) -> Vec<Finding> {
             ..finding
         };
         findings.extend(objects(&cluster.kubernetes).await.into_iter().map(label));
-        findings.extend(metrics(&cluster.prometheus.settings).into_iter().map(label));
+        findings.extend(metrics(&cluster.prometheus.settings, clock).await.into_iter().map(label));
     }
     findings
 }
@@ -24,9 +25,9 @@ async fn objects(settings: &kubernetes::Settings) -> Vec<Finding> {
     }
 }
 
-fn metrics(settings: &prometheus::Settings) -> Vec<Finding> {
+async fn metrics(settings: &prometheus::Settings, clock: &Clock) -> Vec<Finding> {
     match prometheus::Collector::new(settings.clone()) {
-        Ok(_collector) => Vec::new(),
+        Ok(collector) => collector.check(clock.now()).await,
         Err(problems) => {
             let mend = "mend the cluster's prometheus section in the configuration";
             problems.iter().map(|problem| Finding::wrong("Prometheus", problem.to_string(), mend)).collect()

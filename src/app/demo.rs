@@ -94,7 +94,7 @@ impl Measure for Platform {
         })
     }
 
-    fn assumed(&self, _before: HourRange) -> BoxFuture<'_, anyhow::Result<Assumed>> {
+    fn assumed(&self, _before: HourRange) -> BoxFuture<'_, Result<Assumed, NotMeasured>> {
         Box::pin(async { Ok(Assumed::default()) })
     }
 }

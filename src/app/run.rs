@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::http;
-use crate::jobs::{Bell, BookKeeper, Job, Observer, Rater, Sampler, drive};
+use crate::jobs::{Bell, BookKeeper, Historian, Job, KnownPast, Memory, Observer, Rater, Sampler, drive};
 use crate::supervise::{Ended, OnError};
 
 use super::App;
@@ -17,6 +17,8 @@ const SAMPLE_EVERY: Duration = Duration::from_secs(30);
 const BOOK_EVERY: Duration = Duration::from_secs(30);
 /// How often everything is listed even if no watch saw anything.
 const OBSERVE_EVERY: Duration = Duration::from_hours(1);
+/// How often it is looked whether the past of a cluster is known; each is asked for once.
+const PAST_EVERY: Duration = Duration::from_hours(1);
 /// How often it is looked whether anything must be rated anew, even if nobody rang.
 const RATE_EVERY: Duration = Duration::from_mins(5);
 /// How long after a failure a job runs again.
@@ -26,6 +28,7 @@ const RETRY: Duration = Duration::from_secs(15);
 #[derive(Debug, Clone, Default)]
 struct Bells {
     observe: Bell,
+    past: Bell,
     sample: Bell,
     rate: Bell,
     push: Bell,
@@ -48,7 +51,9 @@ impl App {
         self.start_http();
         self.start_book(&bells);
         self.start_observe(&bells);
-        self.start_sample(&bells);
+        let past = KnownPast::default();
+        self.start_past(&bells, &past);
+        self.start_sample(&bells, past);
         self.start_rate(&bells);
     }
 
@@ -105,9 +110,9 @@ impl App {
             shared: self.shared.clone(),
             clusters: self.clusters.clone(),
             rules: self.config.tenancy.clone(),
-            // Measuring begins with the first observation, and rating looks at who owns what.
-            changed: bells.sample.clone(),
-            memory: crate::jobs::Memory::default(),
+            // Measuring and looking into the past begin with the first observation.
+            observed: bells.past.clone(),
+            memory: Memory::default(),
         };
         let job = self.job("observe", OBSERVE_EVERY, &bells.observe, true);
         let (board, shared) = (self.board.clone(), self.shared.clone());
@@ -120,7 +125,25 @@ impl App {
         });
     }
 
-    fn start_sample(&self, bells: &Bells) {
+    fn start_past(&self, bells: &Bells, past: &KnownPast) {
+        let historian = Historian {
+            shared: self.shared.clone(),
+            clusters: self.clusters.clone(),
+            known: past.clone(),
+            learned: bells.sample.clone(),
+        };
+        let job = self.job("past", PAST_EVERY, &bells.past, false);
+        let (board, shared) = (self.board.clone(), self.shared.clone());
+        self.shared.supervisor.spawn("past", OnError::Stop, move |stop| {
+            let historian = historian.clone();
+            drive(job.clone(), board.clone(), shared.clone(), stop, move || {
+                let historian = historian.clone();
+                async move { historian.run().await }
+            })
+        });
+    }
+
+    fn start_sample(&self, bells: &Bells, past: KnownPast) {
         let history = &self.config.history;
         let sampler = Sampler {
             shared: self.shared.clone(),
@@ -128,6 +151,7 @@ impl App {
             settle: history.settle,
             concurrency: history.concurrency,
             pause: history.pause,
+            past,
             recorded: bells.rate.clone(),
             stop: self.shared.supervisor.stopping(),
         };

@@ -7,6 +7,7 @@ use defray_pricing::book::{PriceBook, Problem};
 
 use super::{Check, Cli, Command, ConfigFile, Failure, Logging, PrintConfig, demo, output, report};
 use crate::app::{self, App, NotStarted, Setup};
+use crate::clock::Clock;
 use crate::collect::Finding;
 use crate::config::{Config, Environment, LOG_VARIABLE, Log};
 use crate::supervise::Ended;
@@ -76,7 +77,7 @@ fn check(logging: &Logging, arguments: &Check) -> Result<(), Failure> {
     if arguments.offline {
         return Ok(());
     }
-    let findings = wait(async { Ok(app::check(&config).await) })?;
+    let findings = wait(async { Ok(app::check(&config, &Clock::wall()).await) })?;
     output::to_stdout(|out| {
         for finding in &findings {
             out.write_all(line(finding).as_bytes())?;

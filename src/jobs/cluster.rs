@@ -50,7 +50,7 @@ pub trait Measure: Send + Sync {
     fn measure(&self, hour: Hour, timeline: Arc<Timeline>) -> BoxFuture<'_, Result<UsageHour, NotMeasured>>;
 
     /// Who owned what in hours before the cluster was observed, as far as the metrics store knows.
-    fn assumed(&self, before: HourRange) -> BoxFuture<'_, anyhow::Result<Assumed>>;
+    fn assumed(&self, before: HourRange) -> BoxFuture<'_, Result<Assumed, NotMeasured>>;
 }
 
 /// Lists objects.

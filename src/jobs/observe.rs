@@ -7,7 +7,7 @@ use anyhow::Context;
 use defray_ledger::{LedgerError, Scope};
 use defray_pricing::names::ClusterName;
 use defray_pricing::ownership::{Conflict, TenancyRules, resolve};
-use defray_pricing::time::{Hour, HourRange};
+use defray_pricing::time::Hour;
 
 use super::{Bell, Cluster, Shared};
 use crate::telemetry::ClusterLabel;
@@ -21,13 +21,13 @@ pub struct Observer {
     pub clusters: Vec<Cluster>,
     /// Which claims make a namespace a tenant's.
     pub rules: TenancyRules,
-    /// Rung when ownership changed.
-    pub changed: Bell,
-    /// What was already told and asked for.
+    /// Rung when a cluster was observed.
+    pub observed: Bell,
+    /// What was already told.
     pub memory: Memory,
 }
 
-/// What was already said, so that it is said once, and which clusters' past is already assumed.
+/// What was already said, so that it is said once.
 #[derive(Debug, Clone, Default)]
 pub struct Memory(Arc<Mutex<Remembered>>);
 
@@ -35,7 +35,6 @@ pub struct Memory(Arc<Mutex<Remembered>>);
 struct Remembered {
     skipped: BTreeMap<ClusterName, BTreeSet<String>>,
     conflicts: BTreeSet<String>,
-    assumed: BTreeSet<ClusterName>,
 }
 
 impl Observer {
@@ -69,7 +68,7 @@ impl Observer {
         self.tell_skipped(cluster, observed.skipped);
         let ledger = &self.shared.ledger;
         let changes = ledger.observe(&self.shared.guard, &cluster.name, at, &observed.observation).await?;
-        let mut changed = changes.opened + changes.closed;
+        let changed = changes.opened + changes.closed;
         if changed > 0 {
             tracing::info!(
                 cluster.name = %cluster.name,
@@ -78,34 +77,8 @@ impl Observer {
                 "ownership changed"
             );
         }
-        changed += self.assume(cluster).await?;
-        if changed > 0 {
-            self.changed.ring();
-        }
+        self.observed.ring();
         Ok(changed)
-    }
-
-    /// Ownership before the first observation, from the metrics store, once a start. Without it the
-    /// earliest known ownership holds, so that it cannot be read now is told and tried again.
-    async fn assume(&self, cluster: &Cluster) -> anyhow::Result<u64> {
-        let Some(from) = cluster.since else { return Ok(0) };
-        let timeline = self.shared.ledger.timeline(&Scope::everything()).await?;
-        let Some(observed) = timeline.observed_since.get(&cluster.name) else { return Ok(0) };
-        let before = HourRange { from, until: Hour::containing(*observed) };
-        if before.is_empty() || self.remembered().assumed.contains(&cluster.name) {
-            return Ok(0);
-        }
-        let assumed = match cluster.measure.assumed(before).await {
-            Ok(assumed) => assumed,
-            Err(error) => {
-                let reason = format!("{error:#}");
-                tracing::warn!(cluster.name = %cluster.name, error = reason, "past ownership is not known yet");
-                return Ok(0);
-            }
-        };
-        let changes = self.shared.ledger.assume(&self.shared.guard, &cluster.name, &assumed).await?;
-        self.remembered().assumed.insert(cluster.name.clone());
-        Ok(changes.opened + changes.closed)
     }
 
     fn tell_skipped(&self, cluster: &Cluster, skipped: Vec<String>) {

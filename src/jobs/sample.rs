@@ -14,7 +14,7 @@ use futures::StreamExt;
 use tokio_util::sync::CancellationToken;
 
 use super::plan::{back_off, hours_of, order, settled_until};
-use super::{Bell, Cluster, NotMeasured, Shared, seconds};
+use super::{Bell, Cluster, KnownPast, NotMeasured, Shared, seconds};
 use crate::telemetry::{ClusterLabel, HourOutcome};
 
 /// How many hours of a cluster are measured before it is looked again which are due.
@@ -35,6 +35,8 @@ pub struct Sampler {
     pub concurrency: usize,
     /// How long to rest between past hours.
     pub pause: Duration,
+    /// Whose hours before the first observation can be measured.
+    pub past: KnownPast,
     /// Rung when hours were recorded.
     pub recorded: Bell,
     /// Cancelled when the daemon stops.
@@ -87,7 +89,9 @@ impl Sampler {
             let absent: BTreeSet<Hour> = range.iter().filter(|hour| !recorded.contains(hour)).collect();
             self.show(cluster, &absent, recorded.last().copied());
             tally.missing = u64::try_from(absent.len())?;
-            let waits = |hour: &Hour| noted.get(hour).is_some_and(|note| note.next_try > now);
+            let first = self.first_measurable(cluster, &timeline, range.from);
+            let waits =
+                |hour: &Hour| *hour < first || noted.get(hour).is_some_and(|note| note.next_try > now);
             let due = absent.into_iter().filter(|hour| !tried.contains(hour) && !waits(hour)).collect();
             let batch: Vec<Hour> = order(due).into_iter().take(BATCH).collect();
             if batch.is_empty() || self.stop.is_cancelled() {
@@ -98,6 +102,14 @@ impl Sampler {
                 return Ok(tally);
             }
         }
+    }
+
+    /// Hours before the first observation wait until it is known who owned what then.
+    fn first_measurable(&self, cluster: &Cluster, timeline: &Timeline, from: Hour) -> Hour {
+        if self.past.holds(&cluster.name) {
+            return from;
+        }
+        timeline.observed_since.get(&cluster.name).map_or(from, |at| Hour::containing(*at))
     }
 
     /// The recorded hours of a range. One later than now means that the clock went back.

@@ -1,0 +1,484 @@
+//! The jobs over a real ledger, behind the two seams a metrics store and an API server of the test's own.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use defray_ledger::{Assumed, Ledger, Location, Observation, Scope};
+use defray_pricing::book::{PriceBook, Source};
+use defray_pricing::names::{
+    CapacityType, ClusterName, CostCenter, InstanceType, Namespace, Pool, PriceClass, TenantName, Uid,
+};
+use defray_pricing::ownership::{NamePattern, NamespaceFact, TenancyRules, TenantFact, Timeline};
+use defray_pricing::quantity::Quantity;
+use defray_pricing::time::{BillingZone, Hour, HourRange, Period};
+use defray_pricing::usage::{ComputeRow, Minutes, NodeRow, Source as Metrics, UsageHour};
+use futures::future::BoxFuture;
+use tokio::sync::watch;
+
+use super::*;
+use crate::clock::Clock;
+use crate::telemetry::Telemetry;
+
+const SETTLE: Duration = Duration::from_mins(5);
+
+/// A cluster with one node, one tenant, and a metrics store that can be down or have forgotten.
+#[derive(Default)]
+struct World {
+    measured: Mutex<Vec<Hour>>,
+    down: AtomicBool,
+    forgotten: Mutex<BTreeSet<Hour>>,
+    calls: AtomicUsize,
+}
+
+impl Measure for World {
+    fn measure(&self, hour: Hour, _timeline: Arc<Timeline>) -> BoxFuture<'_, Result<UsageHour, NotMeasured>> {
+        Box::pin(async move {
+            self.calls.fetch_add(1, Ordering::SeqCst);
+            let refuse =
+                |reason: &str, outage| NotMeasured { reason: reason.to_owned(), outage, not_before: None };
+            if self.down.load(Ordering::SeqCst) {
+                return Err(refuse("nobody answers", true));
+            }
+            if self.forgotten.lock().unwrap().contains(&hour) {
+                return Err(refuse("no data", false));
+            }
+            self.measured.lock().unwrap().push(hour);
+            Ok(usage(hour))
+        })
+    }
+
+    fn assumed(&self, _before: HourRange) -> BoxFuture<'_, Result<Assumed, NotMeasured>> {
+        Box::pin(async { Ok(Assumed::default()) })
+    }
+}
+
+impl Observe for World {
+    fn observe(&self) -> BoxFuture<'_, anyhow::Result<Observed>> {
+        Box::pin(async {
+            Ok(Observed { observation: observation(), skipped: vec!["Tenant broken".to_owned()] })
+        })
+    }
+
+    fn changed(&self) -> BoxFuture<'_, anyhow::Result<()>> {
+        Box::pin(std::future::pending())
+    }
+}
+
+fn observation() -> Observation {
+    let tenant = TenantFact {
+        name: "a".to_owned(),
+        team: TenantName::from("a"),
+        cost_center: CostCenter::from("CC-1"),
+        owner_email: "a@bank.example".to_owned(),
+        ad_group: None,
+        services: BTreeSet::new(),
+        node_pool_size: None,
+        node_pool_instance_type: None,
+    };
+    let namespace =
+        NamespaceFact { name: Namespace::from("vcluster-a"), labels: std::collections::BTreeMap::new() };
+    Observation {
+        tenants: Some(vec![(Uid::from("t"), tenant)]),
+        namespaces: Some(vec![(Uid::from("n"), namespace)]),
+        nodes: Some(Vec::new()),
+        ..Observation::default()
+    }
+}
+
+/// One node for the hour, a quarter of it used by the tenant.
+fn usage(hour: Hour) -> UsageHour {
+    let class = PriceClass {
+        pool: Pool::from("default"),
+        instance_type: InstanceType::from(""),
+        capacity_type: CapacityType::from(""),
+    };
+    let q = Quantity::from_micros;
+    let mut usage = UsageHour::empty(ClusterName::from("c"), hour);
+    usage.nodes.push(NodeRow {
+        class: class.clone(),
+        node_hours: q(1_000_000),
+        cpu_capacity: q(4_000_000),
+        memory_capacity: q(16_000_000),
+        gpu_capacity: std::collections::BTreeMap::new(),
+    });
+    let mut row = ComputeRow::zero(Namespace::from("vcluster-a"), None, class);
+    (row.cpu_request, row.cpu_max) = (q(1_000_000), q(1_000_000));
+    (row.memory_request, row.memory_max) = (q(4_000_000), q(4_000_000));
+    usage.compute.push(row);
+    usage.coverage = Metrics::ALL.map(|source| (source, Minutes::FULL)).into();
+    usage
+}
+
+fn book(editions: &[(&str, &str)]) -> (PriceBook, Vec<Source>) {
+    let sources: Vec<Source> = editions
+        .iter()
+        .map(|(from, price)| Source {
+            name: format!("{from}.yaml"),
+            text: format!(
+                "version: \"{from}\"\ncurrency: EUR\neffective_from: {from}\npools:\n  - {{pool: default, model: cost, \
+                 node_hour: \"{price}\", weights: {{cpu: \"0.03\", memory: \"0.005\"}}}}\nidle: even\n"
+            ),
+        })
+        .collect();
+    let book = PriceBook::parse(&sources, BillingZone::UTC).unwrap_or_else(|told| panic!("{told:#?}"));
+    (book, sources)
+}
+
+/// The jobs of one start of the daemon over a directory.
+struct Bench {
+    shared: Shared,
+    sampler: Sampler,
+    observer: Observer,
+    rater: Rater,
+    keeper: BookKeeper,
+    files: Arc<Mutex<(PriceBook, Vec<Source>)>>,
+}
+
+async fn start(
+    folder: &Path,
+    world: &Arc<World>,
+    now: &str,
+    since: Option<&str>,
+    first_edition: &str,
+) -> Bench {
+    let ledger = Ledger::open(&Location::directory(folder)).await.unwrap();
+    let guard = ledger.acquire().await.unwrap();
+    let shared = Shared {
+        ledger,
+        guard,
+        clock: Clock::fixed(now.parse().unwrap()),
+        metrics: Telemetry::new().metrics,
+        supervisor: Supervisor::new(),
+    };
+    let clusters = vec![Cluster {
+        name: ClusterName::from("c"),
+        since: since.map(hour),
+        measure: Arc::clone(world) as Arc<dyn Measure>,
+        observe: Arc::clone(world) as Arc<dyn Observe>,
+    }];
+    let rules = TenancyRules {
+        namespace_pattern: Some(NamePattern { prefix: "vcluster-".to_owned(), suffix: String::new() }),
+        ..TenancyRules::default()
+    };
+    let past = KnownPast::default();
+    past.learn(&ClusterName::from("c"));
+    let stop = shared.supervisor.stopping();
+    let sampler = Sampler {
+        shared: shared.clone(),
+        clusters: clusters.clone(),
+        settle: SETTLE,
+        concurrency: 1,
+        pause: Duration::ZERO,
+        past,
+        recorded: Bell::new(),
+        stop: stop.clone(),
+    };
+    let observer = Observer {
+        shared: shared.clone(),
+        clusters: clusters.clone(),
+        rules: rules.clone(),
+        observed: Bell::new(),
+        memory: Memory::default(),
+    };
+    let files = Arc::new(Mutex::new(book(&[(first_edition, "0.20")])));
+    let (in_force, book) = watch::channel(Arc::new(files.lock().unwrap().0.clone()));
+    let now_files = Arc::clone(&files);
+    let keeper = BookKeeper {
+        shared: shared.clone(),
+        read: Arc::new(move || Ok(now_files.lock().unwrap().clone())),
+        in_force,
+        changed: Bell::new(),
+    };
+    let rater =
+        Rater { shared: shared.clone(), clusters, rules, settle: SETTLE, book, computed: Bell::new(), stop };
+    Bench { shared, sampler, observer, rater, keeper, files }
+}
+
+fn hour(text: &str) -> Hour {
+    text.parse().unwrap()
+}
+
+fn hours(from: &str, until: &str) -> Vec<Hour> {
+    HourRange { from: hour(from), until: hour(until) }.iter().collect()
+}
+
+impl Bench {
+    async fn recorded(&self) -> Vec<Hour> {
+        let all = HourRange { from: Hour::from_index(0), until: Hour::from_index(1_000_000) };
+        let entries =
+            self.shared.ledger.hours(&Scope::everything(), &ClusterName::from("c"), all).await.unwrap();
+        assert!(entries.iter().all(|entry| entry.revision == 1), "no hour was recorded twice: {entries:?}");
+        entries.into_iter().map(|entry| entry.hour).collect()
+    }
+
+    /// The month's total and its missing hours.
+    async fn month(&self, period: &str) -> Option<(String, u32, Vec<String>)> {
+        let period: Period = period.parse().unwrap();
+        let month = self.shared.ledger.month(&Scope::everything(), period).await.unwrap()?;
+        Some((month.statements.amount.to_string(), month.hours_missing, month.book_versions))
+    }
+
+    async fn close(self) {
+        self.shared.ledger.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_backlog_is_measured_newest_first_then_oldest_and_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = Arc::new(World::default());
+    let bench =
+        start(folder.path(), &world, "2026-10-03T00:05:00Z", Some("2026-10-01T00:00:00Z"), "2026-10-01")
+            .await;
+    bench.sampler.run().await.unwrap();
+    assert_eq!(bench.recorded().await, hours("2026-10-01T00:00:00Z", "2026-10-03T00:00:00Z"));
+    let order = world.measured.lock().unwrap().clone();
+    assert_eq!(
+        order[..3],
+        [hour("2026-10-02T23:00:00Z"), hour("2026-10-01T00:00:00Z"), hour("2026-10-01T01:00:00Z")]
+    );
+    bench.sampler.run().await.unwrap();
+    assert_eq!(world.measured.lock().unwrap().len(), 48, "measuring again changes nothing");
+    bench.close().await;
+}
+
+#[tokio::test]
+async fn without_a_beginning_measuring_begins_with_the_first_observation() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = Arc::new(World::default());
+    let bench = start(folder.path(), &world, "2026-10-01T10:30:00Z", None, "2026-10-01").await;
+    bench.sampler.run().await.unwrap();
+    assert!(bench.recorded().await.is_empty());
+    bench.observer.run().await.unwrap();
+    bench.shared.clock.advance(Duration::from_hours(2));
+    bench.sampler.run().await.unwrap();
+    assert_eq!(bench.recorded().await, hours("2026-10-01T10:00:00Z", "2026-10-01T12:00:00Z"));
+    bench.close().await;
+}
+
+#[tokio::test]
+async fn an_outage_is_told_few_hours_are_tried_and_all_are_caught_up_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = Arc::new(World::default());
+    let bench =
+        start(folder.path(), &world, "2026-10-03T00:05:00Z", Some("2026-10-01T00:00:00Z"), "2026-10-01")
+            .await;
+    world.down.store(true, Ordering::SeqCst);
+    let told = bench.sampler.run().await.unwrap_err().to_string();
+    assert!(told.contains("nobody answers"), "{told}");
+    assert_eq!(world.calls.load(Ordering::SeqCst), 2, "a store that is down is not asked for every hour");
+    let missing = bench.shared.ledger.missing(&Scope::everything()).await.unwrap();
+    assert_eq!(
+        missing.iter().map(|note| (note.hour, note.tries)).collect::<Vec<_>>(),
+        [(hour("2026-10-01T00:00:00Z"), 1), (hour("2026-10-02T23:00:00Z"), 1)]
+    );
+    world.down.store(false, Ordering::SeqCst);
+    bench.shared.clock.advance(Duration::from_mins(2));
+    bench.sampler.run().await.unwrap();
+    assert_eq!(bench.recorded().await.len(), 48);
+    assert!(bench.shared.ledger.missing(&Scope::everything()).await.unwrap().is_empty());
+    bench.close().await;
+}
+
+#[tokio::test]
+async fn a_forgotten_hour_is_missing_and_no_alarm_and_holds_up_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = Arc::new(World::default());
+    world.forgotten.lock().unwrap().insert(hour("2026-10-01T03:00:00Z"));
+    let bench =
+        start(folder.path(), &world, "2026-10-02T00:05:00Z", Some("2026-10-01T00:00:00Z"), "2026-10-01")
+            .await;
+    let done = bench.sampler.run().await.unwrap();
+    assert_eq!(done, "c: 23 hours recorded, 1 missing");
+    bench.rater.run().await.unwrap();
+    let (_, missing, _) = bench.month("2026-10").await.unwrap();
+    assert_eq!(missing, 1);
+    // The newest hour is another matter: people wait for it.
+    world.forgotten.lock().unwrap().insert(hour("2026-10-02T00:00:00Z"));
+    bench.shared.clock.advance(Duration::from_hours(1));
+    assert!(bench.sampler.run().await.unwrap_err().to_string().contains("no data"));
+    bench.close().await;
+}
+
+#[tokio::test]
+async fn a_clock_in_the_past_is_refused_and_nothing_is_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = Arc::new(World::default());
+    let since = Some("2026-10-01T00:00:00Z");
+    let bench = start(folder.path(), &world, "2026-10-01T12:05:00Z", since, "2026-10-01").await;
+    bench.observer.run().await.unwrap();
+    bench.sampler.run().await.unwrap();
+    let before = bench.recorded().await;
+    bench.close().await;
+    let bench = start(folder.path(), &world, "2026-10-01T06:05:00Z", since, "2026-10-01").await;
+    let told = format!("{:#}", bench.sampler.run().await.unwrap_err());
+    assert!(told.contains("check time synchronisation"), "{told}");
+    let told = format!("{:#}", bench.observer.run().await.unwrap_err());
+    assert!(told.contains("the clock went back"), "{told}");
+    assert_eq!(bench.recorded().await, before);
+    bench.close().await;
+}
+
+#[tokio::test]
+async fn only_days_whose_inputs_changed_are_rated_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = Arc::new(World::default());
+    let late = hour("2026-10-02T05:00:00Z");
+    world.forgotten.lock().unwrap().insert(late);
+    let bench =
+        start(folder.path(), &world, "2026-10-04T00:05:00Z", Some("2026-10-01T00:00:00Z"), "2026-10-01")
+            .await;
+    bench.observer.run().await.unwrap();
+    bench.sampler.run().await.unwrap();
+    let run = || async { bench.rater.run().await.unwrap() };
+    assert_eq!(run().await, "3 days rated, 1 months computed, 0 hours before the first price book");
+    // 71 node-hours at 0.20.
+    assert_eq!(bench.month("2026-10").await.unwrap(), ("14.2".to_owned(), 1, vec!["2026-10-01".to_owned()]));
+    assert_eq!(run().await, "0 days rated, 0 months computed, 0 hours before the first price book");
+
+    world.forgotten.lock().unwrap().clear();
+    bench.shared.clock.advance(Duration::from_mins(5));
+    bench.sampler.run().await.unwrap();
+    assert_eq!(run().await, "1 days rated, 1 months computed, 0 hours before the first price book");
+    assert_eq!(bench.month("2026-10").await.unwrap().0, "14.4");
+
+    *bench.files.lock().unwrap() = book(&[("2026-10-01", "0.20"), ("2026-10-03", "0.30")]);
+    bench.keeper.run().await.unwrap();
+    bench.rater.run().await.unwrap();
+    // Two days at 0.20 and one at 0.30, 24 node-hours each.
+    let versions = vec!["2026-10-01".to_owned(), "2026-10-03".to_owned()];
+    assert_eq!(bench.month("2026-10").await.unwrap(), ("16.8".to_owned(), 0, versions));
+    bench.close().await;
+}
+
+#[tokio::test]
+async fn hours_before_the_first_edition_are_counted_and_not_fatal() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = Arc::new(World::default());
+    let bench =
+        start(folder.path(), &world, "2026-10-03T00:05:00Z", Some("2026-10-01T00:00:00Z"), "2026-10-02")
+            .await;
+    bench.sampler.run().await.unwrap();
+    let done = bench.rater.run().await.unwrap();
+    assert_eq!(done, "1 days rated, 1 months computed, 24 hours before the first price book");
+    assert_eq!(bench.month("2026-10").await.unwrap().0, "4.8");
+    bench.close().await;
+}
+
+#[tokio::test]
+async fn a_restart_continues_where_the_last_start_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = Arc::new(World::default());
+    let since = Some("2026-10-01T00:00:00Z");
+    let bench = start(folder.path(), &world, "2026-10-02T00:05:00Z", since, "2026-10-01").await;
+    bench.sampler.stop.cancel();
+    bench.sampler.run().await.unwrap();
+    let first = bench.recorded().await.len();
+    bench.close().await;
+    let bench = start(folder.path(), &world, "2026-10-02T03:05:00Z", since, "2026-10-01").await;
+    bench.observer.run().await.unwrap();
+    bench.sampler.run().await.unwrap();
+    bench.rater.run().await.unwrap();
+    assert_eq!(bench.recorded().await, hours("2026-10-01T00:00:00Z", "2026-10-02T03:00:00Z"));
+    assert_eq!(
+        world.measured.lock().unwrap().len(),
+        27,
+        "no hour was measured twice; {first} before the restart"
+    );
+    assert_eq!(bench.month("2026-10").await.unwrap().0, "5.4");
+    bench.close().await;
+}
+
+#[tokio::test]
+async fn a_skipped_resource_is_counted_and_takes_nothing_else_down() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = Arc::new(World::default());
+    let bench = start(folder.path(), &world, "2026-10-02T00:05:00Z", None, "2026-10-01").await;
+    assert_eq!(bench.observer.run().await.unwrap(), "2 changes of ownership in 1 clusters");
+    assert_eq!(bench.observer.run().await.unwrap(), "0 changes of ownership in 1 clusters");
+    let label = crate::telemetry::ClusterLabel { cluster: "c".to_owned() };
+    assert_eq!(bench.shared.metrics.tenants_skipped.get_or_create(&label).get(), 1);
+    bench.close().await;
+}
+
+#[tokio::test]
+async fn a_wrong_price_book_leaves_the_last_good_one_in_force() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = Arc::new(World::default());
+    let mut bench = start(folder.path(), &world, "2026-10-02T00:05:00Z", None, "2026-10-01").await;
+    bench.keeper.read = Arc::new(|| {
+        let wrong = Source { name: "b.yaml".to_owned(), text: "version: x\nsurprise: 1\n".to_owned() };
+        PriceBook::parse(&[wrong.clone()], BillingZone::UTC).map(|book| (book, vec![wrong]))
+    });
+    let before = bench.rater.book.borrow().digest;
+    let told = bench.keeper.run().await.unwrap_err().to_string();
+    assert!(told.contains("the last good one stays in force") && told.contains("b.yaml:2:1"), "{told}");
+    assert_eq!(bench.rater.book.borrow().digest, before);
+    assert!(bench.shared.metrics.price_book_problems.get() > 1);
+    bench.close().await;
+}
+
+fn job(essential: bool) -> Job {
+    Job {
+        name: "sample",
+        every: Duration::from_hours(1),
+        retry: Duration::from_millis(1),
+        bell: Bell::new(),
+        essential,
+    }
+}
+
+#[tokio::test]
+async fn the_last_result_decides_on_readiness_and_a_failure_is_followed_by_another_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let bench =
+        start(folder.path(), &Arc::new(World::default()), "2026-10-02T00:05:00Z", None, "2026-10-01").await;
+    let board = Board::new();
+    board.expect("sample");
+    assert_eq!(board.not_ready(), ["sample: has not run yet"]);
+    let (runs, seen) = (Arc::new(AtomicUsize::new(0)), board.clone());
+    let counted = Arc::clone(&runs);
+    let stop = bench.shared.supervisor.stopping();
+    let driven = drive(job(true), board.clone(), bench.shared.clone(), stop.clone(), move || {
+        let (run, seen) = (counted.fetch_add(1, Ordering::SeqCst), seen.clone());
+        async move {
+            if run == 1 {
+                assert_eq!(seen.not_ready(), ["sample: nobody answers"]);
+            }
+            anyhow::ensure!(run > 0, "nobody answers");
+            Ok("done".to_owned())
+        }
+    });
+    let ready = async {
+        board.ready().await;
+        stop.cancel();
+    };
+    let (ended, ()) = tokio::join!(driven, ready);
+    ended.unwrap();
+    let last = board.all()["sample"].clone().unwrap();
+    let now: DateTime<Utc> = bench.shared.clock.now();
+    assert_eq!((last.outcome, last.last_success), (Ok("done".to_owned()), Some(now)));
+    assert_eq!(runs.load(Ordering::SeqCst), 2);
+    bench.close().await;
+}
+
+#[tokio::test]
+async fn a_writer_that_was_replaced_stops_instead_of_trying_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let bench =
+        start(folder.path(), &Arc::new(World::default()), "2026-10-02T00:05:00Z", None, "2026-10-01").await;
+    bench.shared.ledger.acquire().await.unwrap();
+    let observer = bench.observer.clone();
+    let stop = bench.shared.supervisor.stopping();
+    let driven = drive(job(false), Board::new(), bench.shared.clone(), stop, move || {
+        let observer = observer.clone();
+        async move { observer.run().await }
+    });
+    let told = format!("{:#}", driven.await.unwrap_err());
+    assert!(told.contains("another writer has taken over"), "{told}");
+    bench.close().await;
+}
