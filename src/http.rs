@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `/` and `/periods/{period}` | pages for people |
 //! | `/api/v1/periods` | every billing period, where it stands, its total |
-//! | `/api/v1/reports/{period}.csv`, `.json` | every statement line |
+//! | `/api/v1/reports/{period}.csv`, `.json` | every statement line, or of one `tenant` or `cost_center` |
 //! | `/api/v1/reports/{period}/summary.csv` | one row for each cost centre and tenant |
 //! | `/api/v1/reports/{period}/{tenant}.json` | one tenant's statements |
 //! | `/api/v1/grafana/costs/daily`, `/monthly` | rows for Grafana |

@@ -1,7 +1,8 @@
 //! What a line says to a person.
 
 use defray_pricing::charge::Kind;
-use defray_pricing::names::{PriceClass, VirtualNamespace};
+use defray_pricing::money::Money;
+use defray_pricing::names::{PriceClass, TrafficClass, VirtualNamespace};
 use defray_pricing::statement::Line;
 
 /// Shown where a line belongs to no virtual namespace.
@@ -20,15 +21,26 @@ pub(crate) fn line(line: &Line) -> String {
         Kind::Compute => format!("{}{}", resource(item), on(class)),
         Kind::DedicatedPool => format!("Dedicated node pool{}", named(class, item)),
         Kind::Storage => format!("Storage {item}"),
+        Kind::Network if item == TrafficClass::ALL => "Network egress".to_owned(),
         Kind::Network => format!("Network egress {item}"),
         Kind::LoadBalancer => "Load balancers".to_owned(),
         Kind::ServiceFee => format!("Service fee {item}"),
         Kind::SharedCost => format!("Share of shared cost {item}"),
         Kind::Idle => format!("Share of idle capacity of pool {item}"),
-        Kind::Term => format!("Cost-centre term {item}"),
+        Kind::Term => term(item, line.exact),
         Kind::Adjustment => format!("Adjustment {item}"),
         Kind::Rounding => "Rounding of the period".to_owned(),
         Kind::Unpriced => format!("{} without a price{}", resource(item), on(class)),
+    }
+}
+
+/// A term in the words of whoever agreed on it.
+fn term(item: &str, difference: Money) -> String {
+    match item.split_once(':') {
+        None if item == "percentage" && difference < Money::ZERO => "Cost-centre discount".to_owned(),
+        None if item == "percentage" => "Cost-centre markup".to_owned(),
+        Some(("override", of)) => format!("Agreed price instead of list price: {}", of.replace(':', ", ")),
+        _ => format!("Cost-centre term {item}"),
     }
 }
 
@@ -50,5 +62,20 @@ fn named(class: Option<&PriceClass>, item: &str) -> String {
         Some(class) => format!(" {class}"),
         None if item.is_empty() => String::new(),
         None => format!(" {item}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn terms_are_told_in_the_words_of_whoever_agreed_on_them() {
+        let minus: Money = "-1".parse().unwrap();
+        assert_eq!(term("percentage", minus), "Cost-centre discount");
+        assert_eq!(term("percentage", Money::ZERO), "Cost-centre markup");
+        let told = "Agreed price instead of list price: compute, burst, cpu";
+        assert_eq!(term("override:compute:burst:cpu", minus), told);
+        assert_eq!(term("minimum", Money::ZERO), "Cost-centre term minimum");
     }
 }

@@ -48,13 +48,14 @@ impl App {
 
     fn start(self) {
         let bells = Bells::default();
-        self.start_http();
         self.start_book(&bells);
         self.start_observe(&bells);
         let past = KnownPast::default();
         self.start_past(&bells, &past);
         self.start_sample(&bells, past);
         self.start_rate(&bells);
+        // After every job has said that it is waited for: who asks earlier would be told that all is well.
+        self.start_http();
     }
 
     fn job(&self, name: &'static str, every: Duration, bell: &Bell, essential: bool) -> Job {

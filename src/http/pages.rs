@@ -69,7 +69,8 @@ struct StatementRow {
     reserved: Option<&'static str>,
     unpriced: bool,
     amount: String,
-    link: String,
+    csv: String,
+    json: String,
 }
 
 /// The months, and who is charged what in the newest one that is rated.
@@ -186,7 +187,12 @@ fn row(period: Period, currency: Currency, statement: &Statement) -> StatementRo
         },
         unpriced: statement.lines.iter().any(|line| line.key.kind == defray_pricing::charge::Kind::Unpriced),
         amount: money(statement.amount, currency),
-        link: format!("/api/v1/reports/{period}/{}.json", files::percent_encoded(tenant)),
+        csv: format!(
+            "/api/v1/reports/{period}.csv?tenant={}&cost_center={}",
+            files::percent_encoded(tenant),
+            files::percent_encoded(statement.cost_center.as_str())
+        ),
+        json: format!("/api/v1/reports/{period}/{}.json", files::percent_encoded(tenant)),
     }
 }
 

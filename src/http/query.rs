@@ -55,6 +55,16 @@ impl Query {
         items.map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
     }
 
+    /// A parameter that may be given several times; a comma is part of the value, as it may be of a name.
+    pub(super) fn each(&mut self, name: &'static str) -> Vec<String> {
+        self.known.push(name);
+        let values = self.given.remove(name).unwrap_or_default();
+        if values.iter().any(String::is_empty) {
+            self.refuse(name, "it is empty; leave it out or give a value");
+        }
+        values
+    }
+
     /// Remembers what is wrong with a parameter.
     pub(super) fn refuse(&mut self, name: &str, reason: impl Into<String>) {
         self.problems.push(Parameter { name: name.to_owned(), reason: reason.into() });

@@ -1,7 +1,6 @@
 //! The monthly statement: whole, summed up, and of one tenant.
 
 use std::convert::Infallible;
-use std::io::Write;
 
 use axum::extract::{Path, State as Extract};
 use axum::http::HeaderMap;
@@ -26,8 +25,9 @@ pub(super) async fn month(
     Extract(state): Extract<State>,
     Path(file): Path<String>,
     headers: HeaderMap,
-    query: Query,
+    mut query: Query,
 ) -> Result<Response, Error> {
+    let selection = Selection { tenants: query.each("tenant"), cost_centers: query.each("cost_center") };
     query.finish()?;
     let unknown = || Error::NoSuchFile { name: file.clone(), known: "{period}.csv and {period}.json" };
     let (period, format) = file.rsplit_once('.').ok_or_else(unknown)?;
@@ -37,7 +37,7 @@ pub(super) async fn month(
         _ => return Err(unknown()),
     };
     let rated = months::rated(&state, &scope, months::period(period)?).await?;
-    let name = file_name(&rated.month, "chargeback", None, format);
+    let name = selection.file_name(&rated, format)?;
     let document = Document {
         content_type: if is_csv { CSV } else { JSON },
         disposition: Some(if is_csv { files::saved(&name) } else { files::shown(&name) }),
@@ -45,13 +45,49 @@ pub(super) async fn month(
     };
     let definition = state.0.definitions.statement.clone();
     respond(&state, &headers, document, move |out| {
+        let statements = selected(&rated, &selection);
         if is_csv {
-            Ok(csv::write(&definition, &rated.month, all(&rated), out)?)
+            Ok(csv::write(&definition, &rated.month, statements, out)?)
         } else {
-            Ok(json::write(&rated.month, all(&rated), out)?)
+            Ok(json::write(&rated.month, statements, out)?)
         }
     })
     .await
+}
+
+/// Which statements were asked for; an empty list lets all pass.
+struct Selection {
+    tenants: Vec<String>,
+    cost_centers: Vec<String>,
+}
+
+impl Selection {
+    fn passes(&self, statement: &Statement) -> bool {
+        let one_of = |names: &[String], name: &str| names.is_empty() || names.iter().any(|n| n == name);
+        one_of(&self.tenants, statement.tenant.as_str())
+            && one_of(&self.cost_centers, statement.cost_center.as_str())
+    }
+
+    /// The name of the download, if there is anything to download.
+    fn file_name(&self, rated: &Rated, format: &str) -> Result<String, Error> {
+        let names = [self.tenants.as_slice(), self.cost_centers.as_slice()].concat();
+        if names.is_empty() {
+            return Ok(file_name(&rated.month, "chargeback", None, format));
+        }
+        if selected(rated, self).next().is_none() {
+            let period = rated.month.period.to_string();
+            return Err(Error::NoSuchTenant { tenant: names.join(" / "), period });
+        }
+        Ok(file_name(&rated.month, "statement", Some(&names.join("_")), format))
+    }
+}
+
+fn selected<'a>(
+    rated: &'a Rated,
+    selection: &'a Selection,
+) -> impl Iterator<Item = Result<&'a Statement, Infallible>> {
+    let all = rated.record.statements.statements.iter();
+    all.filter(|statement| selection.passes(statement)).map(Ok)
 }
 
 /// `{period}/summary.csv` and `{period}/{tenant}.json`.
@@ -76,21 +112,15 @@ pub(super) async fn part(
     }
     let only = Scope::tenants([tenant.clone()].into());
     let rated = months::rated(&state, &only, period).await?;
-    if !rated.record.statements.statements.iter().any(|statement| statement.tenant == tenant) {
-        return Err(missing());
-    }
-    let name = file_name(&rated.month, "statement", Some(tenant.as_str()), "json");
+    let selection = Selection { tenants: vec![tenant.to_string()], cost_centers: Vec::new() };
+    let name = selection.file_name(&rated, "json")?;
     let document = Document {
         content_type: JSON,
         disposition: Some(files::shown(&name)),
         cache: months::cache(rated.month.status),
     };
-    respond(&state, &headers, document, move |out: &mut dyn Write| {
-        Ok(json::write(
-            &rated.month,
-            all(&rated).filter(|s| s.as_ref().is_ok_and(|s| s.tenant == tenant)),
-            out,
-        )?)
+    respond(&state, &headers, document, move |out| {
+        Ok(json::write(&rated.month, selected(&rated, &selection), out)?)
     })
     .await
 }
@@ -104,12 +134,15 @@ async fn summary(state: &State, scope: &Scope, period: &str, headers: &HeaderMap
         cache: months::cache(rated.month.status),
     };
     let definition = state.0.definitions.summary.clone();
-    respond(state, headers, document, move |out| Ok(csv::write(&definition, &rated.month, all(&rated), out)?))
-        .await
-}
-
-fn all(rated: &Rated) -> impl Iterator<Item = Result<&Statement, Infallible>> {
-    rated.record.statements.statements.iter().map(Ok)
+    respond(state, headers, document, move |out| {
+        Ok(csv::write(
+            &definition,
+            &rated.month,
+            rated.record.statements.statements.iter().map(Ok::<_, Infallible>),
+            out,
+        )?)
+    })
+    .await
 }
 
 /// `chargeback_2026-10_open_r1.csv`: what it is, of when, and whether it still moves.

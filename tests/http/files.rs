@@ -103,6 +103,19 @@ async fn a_tenant_has_every_statement_it_has_and_no_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_selection_has_what_was_asked_for_and_nothing_else() {
+    let server = Server::start(Options::default()).await;
+    let one = records(&server.text(&format!("{CSV}?tenant=payments&cost_center=CC-200")).await);
+    assert_eq!((one.len(), one[0]["amount"].as_str()), (1, "1234.50"));
+    let center = records(&server.text(&format!("{CSV}?cost_center=CC-200")).await);
+    assert_eq!(total(&center).format(2), "1248.50");
+    let several = server.json(&format!("{JSON}?tenant=payments&tenant=team%2F%C3%BC%20b%3F%23")).await;
+    assert_eq!(several["total"]["amount"], "1428.80");
+    server.refused(&format!("{CSV}?tenant=pay,ments"), 404).await;
+    server.refused(&format!("{CSV}?tenant="), 400).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_reader_has_is_not_sent_again() {
     let server = Server::start(Options::default()).await;
     for path in [CSV, SUMMARY, JSON, "/api/v1/periods", "/", "/api/v1/grafana/costs/daily?period=2026-10"] {
