@@ -171,7 +171,7 @@ async fn compare<F>(
     listed: &[(Uid, F)],
 ) -> Result<Changes, LedgerError>
 where
-    F: Serialize + DeserializeOwned + PartialEq + Sync,
+    F: Serialize + DeserializeOwned + PartialEq + Sync + Named,
 {
     // A list read in pages can hold one object twice; the later page is the newer.
     let listed: BTreeMap<&Uid, &F> = listed.iter().map(|(uid, fact)| (uid, fact)).collect();
@@ -183,6 +183,9 @@ where
         )
         .await?;
     let (mut kept, mut altered, mut ended) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
+    // A name is given again only after its bearer is gone, whenever that was.
+    let given: BTreeMap<&str, DateTime<Utc>> =
+        listed.iter().map(|(uid, fact)| (fact.name(), moment.began(uid))).collect();
     for mut row in open {
         let (id, uid, fact) = (row.int()?, Uid::from(row.text()?), fact::<F>(&mut row)?);
         match listed.get(&uid) {
@@ -191,15 +194,17 @@ where
             }
             Some(_) => {
                 altered.insert(uid);
-                ended.push(id);
+                ended.push((id, moment.at));
             }
             None if moment.observation.unreadable.contains(&uid) => {}
-            None => ended.push(id),
+            None => {
+                ended.push((id, given.get(fact.name()).map_or(moment.at, |began| moment.at.min(*began))));
+            }
         }
     }
     let mut changes = Changes::default();
-    for id in ended {
-        let until = micros(moment.at);
+    for (id, until) in ended {
+        let until = micros(until);
         let closed = tx.execute("UPDATE spans SET until = $2 WHERE id = $1", args![id, until]).await?;
         changes.closed = changes.closed.saturating_add(closed);
     }
@@ -212,6 +217,29 @@ where
     }
     tx.insert(SPANS, begun).await?;
     Ok(changes)
+}
+
+/// What a cluster has one of at a time by its name.
+trait Named {
+    fn name(&self) -> &str;
+}
+
+impl Named for TenantFact {
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Named for NamespaceFact {
+    fn name(&self) -> &str {
+        self.name.as_str()
+    }
+}
+
+impl Named for NodeFact {
+    fn name(&self) -> &str {
+        &self.name
+    }
 }
 
 const SPANS: &str = "spans (kind, cluster, uid, since, until, origin, fact)";
