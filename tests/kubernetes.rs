@@ -2,6 +2,7 @@
 
 mod access;
 mod ownership;
+mod timeline;
 mod waking;
 
 use std::path::Path;
