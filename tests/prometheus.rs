@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use defray::collect::prometheus::{Collector, Dialect, Measured, NodeDirectory, Settings};
+use defray::collect::prometheus::{Collector, Dialect, Measured, NodeDirectory, NoteKind, Settings};
 use defray_pricing::names::{ClusterName, PriceClass};
 use defray_pricing::time::Hour;
 use defray_pricing::usage::{Source, UsageHour};
@@ -174,10 +174,13 @@ async fn the_hours_of_a_counter_add_up_to_what_it_counted() {
     assert_eq!(by_hour("late"), [468_056 - 138_889, 500_000, 500_000]);
     // -0:30 to 10:00 is 630 s; the gap of 80 minutes = 2400 s is told; 1:30:00-1:59:30 is 1770 s.
     assert_eq!(by_hour("lost"), [87_500, 245_833, 500_000]);
-    let told: Vec<_> = hours.iter().map(|hour| hour.notes.len()).collect();
-    assert_eq!(told, [0, 1, 0]);
-    let note = &hours[1].notes[0];
-    assert_eq!((note.subject.as_str(), note.quantity.micros()), ("lost/web/web", 666_667));
+    let told: Vec<Vec<_>> = hours
+        .iter()
+        .map(|hour| hour.notes.iter().map(|n| (n.kind, n.subject.as_str(), n.quantity.micros())).collect())
+        .collect();
+    let unseen = (NoteKind::UnseenCpu, "late", 138_889);
+    let unmeasured = (NoteKind::UnmeasuredCpu, "lost", 666_667);
+    assert_eq!(told, [vec![unseen], vec![unmeasured], vec![]]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -299,7 +302,7 @@ async fn a_mark_has_the_last_sample_of_five_minutes_unless_the_series_is_gone() 
 #[tokio::test(flavor = "multi_thread")]
 async fn check_names_what_is_missing_and_the_way_to_get_it() {
     let (prometheus, victoria) = tokio::join!(Prometheus::start(), VictoriaMetrics::start());
-    let now = chrono::Utc::now();
+    let now = defray::clock::Clock::wall().now();
     let second = now.timestamp();
     let recent = |name: &str| Series::new(name, &[("job", "x")]).every(30, second - 600, second, |_| 1.0);
     prometheus.writer().write(&[recent("kube_pod_labels"), recent("kube_node_info")]).await;

@@ -65,7 +65,7 @@ impl Measure for Metrics {
             };
             let measuring: BoxFuture<'_, Result<prometheus::Measured, prometheus::MeasureError>> =
                 Box::pin(self.collector.measure_with(&self.cluster, hour, &nodes, pods.as_ref()));
-            let measured = measuring.await.map_err(not_measured)?;
+            let measured = measuring.await.map_err(|error| not_measured(&error))?;
             for note in measured.notes {
                 tracing::warn!(
                     cluster.name = %self.cluster,
@@ -90,9 +90,9 @@ impl Measure for Metrics {
 }
 
 /// What a failure says about the next hour.
-fn not_measured(error: prometheus::MeasureError) -> NotMeasured {
+fn not_measured(error: &prometheus::MeasureError) -> NotMeasured {
     use prometheus::{MeasureError, QueryError};
-    let outage = match &error {
+    let outage = match error {
         MeasureError::Query { source, .. } => match source {
             QueryError::Unreachable(_) | QueryError::TimedOut(_) => true,
             QueryError::Refused { status, .. } => matches!(status, 401 | 403 | 404 | 429) || *status >= 500,
@@ -104,7 +104,7 @@ fn not_measured(error: prometheus::MeasureError) -> NotMeasured {
         | MeasureError::Missing { .. }
         | MeasureError::Overflow(_) => false,
     };
-    let not_before = match &error {
+    let not_before = match error {
         MeasureError::Unsettled { settled, .. } => Some(*settled),
         _ => None,
     };

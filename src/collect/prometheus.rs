@@ -72,7 +72,7 @@ pub struct Measured {
 pub struct Note {
     /// What kind of thing.
     pub kind: NoteKind,
-    /// Which container, as `namespace/pod/container`; without a container for what pods send.
+    /// Which host namespace.
     pub subject: String,
     /// How much.
     pub quantity: Quantity,
@@ -85,6 +85,11 @@ pub enum NoteKind {
     UnmeasuredCpu,
     /// GiB sent across a gap of more than an hour.
     UnmeasuredEgress,
+    /// Core-hours that counters already stood at when they were first seen: the most that may have gone
+    /// unseen.
+    UnseenCpu,
+    /// GiB that counters already stood at when they were first seen.
+    UnseenEgress,
 }
 
 /// Reads the usage of one cluster from a Prometheus-compatible server.

@@ -21,6 +21,9 @@ pub(super) struct Growth {
     pub(super) measured: Quantity,
     /// Growth across a gap of more than an hour: it belongs to no one hour and is not billed.
     pub(super) unmeasured: Quantity,
+    /// What the counter stood at when it was first seen, where nothing proves that it began since: the
+    /// most that may have grown unseen.
+    pub(super) baseline: Quantity,
 }
 
 impl Growth {
@@ -28,6 +31,7 @@ impl Growth {
         Ok(Self {
             measured: self.measured.checked_add(other.measured)?,
             unmeasured: self.unmeasured.checked_add(other.unmeasured)?,
+            baseline: self.baseline.checked_add(other.baseline)?,
         })
     }
 }
@@ -83,7 +87,7 @@ fn telescope(
                 }
             }
             None if from_zero(i64::MIN) => growth.measured = growth.measured.checked_add(value)?,
-            None => {}
+            None => growth.baseline = growth.baseline.checked_add(value)?,
         }
         before = Some((at, value));
     }

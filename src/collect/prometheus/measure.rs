@@ -15,7 +15,7 @@ use super::gauges::MarkSet;
 use super::identity::{Identity, once};
 use super::names::{Names, ObjectLabels};
 use super::queries::{Queries, Query, Shape};
-use super::{Measured, NodeDirectory, Note, PodLabels};
+use super::{Measured, NodeDirectory, Note, NoteKind, PodLabels};
 
 mod compute;
 mod nodes;
@@ -30,13 +30,13 @@ pub(super) struct Measurement<'a> {
     queries: Queries<'a>,
     hour: Hour,
     coverage: BTreeMap<Source, MarkSet>,
-    notes: BTreeSet<Note>,
+    notes: BTreeMap<(NoteKind, String), Quantity>,
 }
 
 impl<'a> Measurement<'a> {
     pub(super) fn new(client: &'a Client, queries: Queries<'a>, hour: Hour) -> Self {
         let coverage = Source::ALL.map(|source| (source, MarkSet::default())).into();
-        Self { client, queries, hour, coverage, notes: BTreeSet::new() }
+        Self { client, queries, hour, coverage, notes: BTreeMap::new() }
     }
 
     fn names(&self) -> &'a Names {
@@ -84,8 +84,9 @@ impl<'a> Measurement<'a> {
         let mut usage = UsageHour::empty(cluster.clone(), self.hour);
         let classes = self.classes(directory).await?;
         let pods = self.pods(labels).await?;
-        usage.compute = self.compute(&pods, &classes).await?;
-        usage.network = self.network(&pods).await?;
+        let starts = self.starts().await?;
+        usage.compute = self.compute(&pods, &starts, &classes).await?;
+        usage.network = self.network(&pods, &starts).await?;
         usage.nodes = self.nodes(&classes).await?;
         usage.storage = self.storage(&pods).await?;
         usage.load_balancers = self.load_balancers(&pods).await?;
@@ -95,7 +96,9 @@ impl<'a> Measurement<'a> {
         if usage.coverage.values().all(|minutes| *minutes == Minutes::NONE) {
             return Err(MeasureError::NoData(self.hour));
         }
-        Ok(Measured { usage, notes: self.notes.into_iter().collect() })
+        let notes = self.notes.into_iter();
+        let notes = notes.map(|((kind, subject), quantity)| Note { kind, subject, quantity }).collect();
+        Ok(Measured { usage, notes })
     }
 }
 

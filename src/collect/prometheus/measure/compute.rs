@@ -7,6 +7,7 @@ use defray_pricing::names::{Namespace, TrafficClass, VirtualNamespace};
 use defray_pricing::quantity::Quantity;
 use defray_pricing::usage::{ComputeRow, NetworkRow};
 
+use super::super::NoteKind;
 use super::super::counters::{Growth, Starts, growth, weight};
 use super::super::envelope::Series;
 use super::super::error::MeasureError;
@@ -14,7 +15,6 @@ use super::super::gauges::{MarkSet, Marks};
 use super::super::identity::{Identity, once};
 use super::super::names::ObjectLabels;
 use super::super::reading::Scale;
-use super::super::{Note, NoteKind};
 use super::pods::{Pods, summed};
 use super::{Classes, Measurement, add, node_label};
 
@@ -80,12 +80,13 @@ impl Measurement<'_> {
     pub(super) async fn compute(
         &mut self,
         pods: &Pods,
+        starts: &Starts,
         classes: &Classes<'_>,
     ) -> Result<Vec<ComputeRow>, MeasureError> {
         let mut containers = BTreeMap::new();
         let init = self.init_containers().await?;
         self.requests(pods, &init, &mut containers).await?;
-        self.cpu_usage(pods, &init, &mut containers).await?;
+        self.cpu_usage(pods, starts, &init, &mut containers).await?;
         self.memory_usage(pods, &init, &mut containers).await?;
         Ok(rows(containers, pods, classes)?)
     }
@@ -185,11 +186,11 @@ impl Measurement<'_> {
     async fn cpu_usage(
         &mut self,
         pods: &Pods,
+        starts: &Starts,
         init: &InitContainers,
         containers: &mut BTreeMap<Container, Use>,
     ) -> Result<(), MeasureError> {
         let labels = &self.names().cadvisor;
-        let starts = self.starts().await?;
         let series = self.ask(&self.queries.cpu_usage()).await?;
         let hour = self.hour;
         let identify = |one: &Series| container_of(one, labels, pods, &[]);
@@ -197,8 +198,9 @@ impl Measurement<'_> {
             if pods.phases_by_name(&key.namespace, &key.pod).only_waited() {
                 continue;
             }
-            let growth = self.grown(&series, Scale::CORE_SECONDS, &starts, labels)?;
-            self.note_unmeasured(NoteKind::UnmeasuredCpu, &key, growth.unmeasured);
+            let growth = self.grown(&series, Scale::CORE_SECONDS, starts, labels)?;
+            self.note(NoteKind::UnmeasuredCpu, &key.namespace, growth.unmeasured)?;
+            self.note(NoteKind::UnseenCpu, &key.namespace, growth.baseline)?;
             if growth.measured != Quantity::ZERO {
                 let key = init.rename(key);
                 add(&mut containers.entry(key).or_default().cpu_usage, growth.measured)?;
@@ -207,7 +209,7 @@ impl Measurement<'_> {
         Ok(())
     }
 
-    async fn starts(&mut self) -> Result<Starts, MeasureError> {
+    pub(super) async fn starts(&mut self) -> Result<Starts, MeasureError> {
         let series = self.ask(&self.queries.starts()).await?;
         Ok(Starts::new(&series, object(&self.names().cadvisor)))
     }
@@ -225,11 +227,11 @@ impl Measurement<'_> {
         })
     }
 
-    fn note_unmeasured(&mut self, kind: NoteKind, key: &Container, quantity: Quantity) {
+    fn note(&mut self, kind: NoteKind, namespace: &str, quantity: Quantity) -> Result<(), Overflow> {
         if quantity != Quantity::ZERO {
-            let subject = format!("{}/{}/{}", key.namespace, key.pod, key.name);
-            self.notes.insert(Note { kind, subject, quantity });
+            add(self.notes.entry((kind, namespace.to_owned())).or_default(), quantity)?;
         }
+        Ok(())
     }
 
     async fn memory_usage(
@@ -253,11 +255,14 @@ impl Measurement<'_> {
     }
 
     /// `network_egress`: every interface of a pod once; pods on the host's network are the node's traffic.
-    pub(super) async fn network(&mut self, pods: &Pods) -> Result<Vec<NetworkRow>, MeasureError> {
+    pub(super) async fn network(
+        &mut self,
+        pods: &Pods,
+        starts: &Starts,
+    ) -> Result<Vec<NetworkRow>, MeasureError> {
         let names = self.names();
         let labels = names.traffic.as_ref().map_or(&names.cadvisor, |traffic| &traffic.labels);
         let class_label = names.traffic.as_ref().map_or("interface", |traffic| &traffic.class_label);
-        let starts = self.starts().await?;
         let series = self.ask(&self.queries.network()).await?;
         let hour = self.hour;
         let identify = |one: &Series| {
@@ -271,8 +276,9 @@ impl Measurement<'_> {
             if waited || pods.shares_host_network(&key.namespace, &key.pod) {
                 continue;
             }
-            let growth = self.grown(&series, Scale::BYTES, &starts, labels)?;
-            self.note_unmeasured(NoteKind::UnmeasuredEgress, &key, growth.unmeasured);
+            let growth = self.grown(&series, Scale::BYTES, starts, labels)?;
+            self.note(NoteKind::UnmeasuredEgress, &key.namespace, growth.unmeasured)?;
+            self.note(NoteKind::UnseenEgress, &key.namespace, growth.baseline)?;
             if growth.measured == Quantity::ZERO {
                 continue;
             }
