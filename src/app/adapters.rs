@@ -84,7 +84,7 @@ impl Measure for Metrics {
         Box::pin(async move {
             let asking: BoxFuture<'_, Result<Assumed, prometheus::MeasureError>> =
                 Box::pin(self.collector.assumed_ownership(&self.cluster, before));
-            asking.await.map_err(not_measured)
+            asking.await.map_err(|error| not_measured(&error))
         })
     }
 }
