@@ -112,6 +112,22 @@ pub struct DeliveryLabel {
     pub state: &'static str,
 }
 
+/// Tries to deliver, and what came of them.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct AttemptLabel {
+    /// The destination.
+    pub sink: String,
+    /// `delivered`, `retry`, `dead` or `gone`.
+    pub outcome: &'static str,
+}
+
+/// Which destination.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct SinkLabel {
+    /// Its name in the configuration.
+    pub sink: String,
+}
+
 type PerCluster = Family<ClusterLabel, Gauge>;
 
 macro_rules! metrics {
@@ -171,6 +187,12 @@ metrics! {
         pub hours_without_book: Gauge => "defray_hours_without_price_book",
         /// Report deliveries by destination and state: `pending`, `delivered` or `dead`
         pub deliveries: Family<DeliveryLabel, Gauge> => "defray_deliveries",
+        /// Tries to deliver a report since the start, by what came of them: `delivered`, `retry`, `dead`
+        /// (refused for good) or `gone` (the receiver said it is no more)
+        pub delivery_attempts: Family<AttemptLabel, Counter> => "defray_delivery_attempts",
+        /// When the oldest report that a destination does not have yet was made, in seconds since 1970;
+        /// 0 while none waits
+        pub oldest_pending_delivery: Family<SinkLabel, Gauge> => "defray_oldest_pending_delivery_timestamp_seconds",
     }
 }
 

@@ -32,7 +32,10 @@ pub use guard::WriteGuard;
 pub use hours::{HourEntry, Missing, Recorded, RecordedHour};
 pub use location::{Location, LocationError};
 pub use months::{Coverage, MonthRecord, PeriodEntry, PeriodState, UnknownState};
-pub use outbox::{Delivery, DeliveryEntry, DeliveryState, DisabledEndpoint, Outcome};
+pub use outbox::{
+    Delivery, DeliveryCount, DeliveryEntry, DeliveryState, DisabledEndpoint, LatestRevision, Outcome,
+    UnknownDeliveryState,
+};
 pub use ownership::{Assumed, Changes, Observation};
 pub use scope::Scope;
 

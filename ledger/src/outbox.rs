@@ -1,6 +1,8 @@
 //! What is to be delivered, and what came of it.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
 use defray_pricing::digest::Digest;
@@ -58,6 +60,20 @@ impl fmt::Display for DeliveryState {
         f.write_str(self.as_str())
     }
 }
+
+impl FromStr for DeliveryState {
+    type Err = UnknownDeliveryState;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let found = Self::ALL.into_iter().find(|state| state.as_str() == text);
+        found.ok_or_else(|| UnknownDeliveryState(text.to_owned()))
+    }
+}
+
+/// The text names no state of a delivery.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown state of a delivery `{0}`")]
+pub struct UnknownDeliveryState(pub String);
 
 /// A delivery and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,6 +143,30 @@ macro_rules! columns {
         "o.id, o.sink, o.report_id, o.revision, o.idempotency_key, o.body, o.content_digest, o.enqueued_at, \
          o.state, o.attempts, o.next_at, o.last_status, o.last_reason, o.delivered_at"
     };
+}
+
+/// The highest revision of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LatestRevision {
+    /// Its number.
+    pub revision: u32,
+    /// Of what it says.
+    pub content_digest: Digest,
+    /// When it was made.
+    pub enqueued_at: DateTime<Utc>,
+}
+
+/// How many deliveries to one destination are in one state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliveryCount {
+    /// The destination's name in the configuration.
+    pub sink: String,
+    /// The state.
+    pub state: DeliveryState,
+    /// How many.
+    pub count: u64,
+    /// When the oldest of them was made.
+    pub oldest: DateTime<Utc>,
 }
 
 impl Ledger {
@@ -292,6 +332,57 @@ impl Ledger {
         rows.into_iter().map(entry).collect()
     }
 
+    /// The highest revision of every report for a destination whose id begins so.
+    pub async fn latest_revisions(
+        &self,
+        scope: &Scope,
+        sink: &str,
+        prefix: &str,
+    ) -> Result<BTreeMap<String, LatestRevision>, LedgerError> {
+        scope.whole("the outbox")?;
+        let rows = self
+            .read()
+            .await?
+            .fetch(
+                "SELECT o.report_id, o.revision, o.content_digest, o.enqueued_at FROM outbox o \
+                 WHERE o.sink = $1 AND substr(o.report_id, 1, length($2)) = $2 AND o.revision = \
+                 (SELECT MAX(p.revision) FROM outbox p WHERE p.sink = o.sink AND p.report_id = o.report_id)",
+                args![sink, prefix],
+            )
+            .await?;
+        rows.into_iter()
+            .map(|mut row| {
+                let report_id = row.text()?;
+                let (revision, content_digest) = (row.number("revision")?, row.digest()?);
+                let enqueued_at = instant(row.int()?)?;
+                Ok((report_id, LatestRevision { revision, content_digest, enqueued_at }))
+            })
+            .collect()
+    }
+
+    /// How many deliveries there are, by destination and state.
+    pub async fn delivery_counts(&self, scope: &Scope) -> Result<Vec<DeliveryCount>, LedgerError> {
+        scope.whole("the outbox")?;
+        let rows = self
+            .read()
+            .await?
+            .fetch(
+                "SELECT sink, state, COUNT(*), MIN(enqueued_at) FROM outbox GROUP BY sink, state ORDER BY sink, state",
+                args![],
+            )
+            .await?;
+        rows.into_iter()
+            .map(|mut row| {
+                Ok(DeliveryCount {
+                    sink: row.text()?,
+                    state: row.parse("a state")?,
+                    count: row.number("deliveries")?,
+                    oldest: instant(row.int()?)?,
+                })
+            })
+            .collect()
+    }
+
     /// Remembers that a receiver said it is gone.
     pub async fn disable(&self, guard: &WriteGuard, disabled: &DisabledEndpoint) -> Result<(), LedgerError> {
         let mut tx = self.write(guard).await?;
@@ -344,11 +435,7 @@ fn entry(mut row: Fields) -> Result<DeliveryEntry, LedgerError> {
         content_digest: row.digest()?,
         enqueued_at: instant(row.int()?)?,
     };
-    let state = row.text()?;
-    let state = DeliveryState::ALL
-        .into_iter()
-        .find(|known| known.as_str() == state)
-        .ok_or_else(|| LedgerError::Corrupt(format!("a delivery in the unknown state `{state}`")))?;
+    let state = row.parse("a state")?;
     let attempts = row.number("attempts")?;
     let next_at = instant(row.int()?)?;
     let status = row.int_or()?.map(|status| {

@@ -98,6 +98,27 @@ both! {
         ledger.revive(&guard, first, at(0)).await.unwrap_err();
     }
 
+    /// By prefix of the id, taken literally; counted by state.
+    async fn what_is_newest_and_how_much_waits_is_known(home: &Home) {
+        let ledger = home.open().await;
+        let guard = ledger.acquire().await.unwrap();
+        let everything = Scope::everything();
+        let mut late = delivery("s/1/b", 1, "x");
+        late.enqueued_at = at(9);
+        let all = vec![delivery("s/1/a", 1, "1"), delivery("s/1/a", 2, "2"), delivery("s/10/a", 1, "3"), late];
+        ledger.enqueue(&guard, all).await.unwrap();
+        let latest = ledger.latest_revisions(&everything, "finops", "s/1/").await.unwrap();
+        let seen: Vec<_> = latest.iter().map(|(id, entry)| (id.as_str(), entry.revision, entry.enqueued_at)).collect();
+        assert_eq!(seen, [("s/1/a", 2, at(0)), ("s/1/b", 1, at(9))]);
+        assert_eq!(latest["s/1/a"].content_digest, Digest::of(b"2"));
+        assert!(ledger.latest_revisions(&everything, "finops", "%").await.unwrap().is_empty());
+        let first = ledger.due(&everything, "finops", at(9), 1).await.unwrap()[0].id;
+        ledger.settle(&guard, first, &Outcome::Delivered { status: 200, at: at(9) }).await.unwrap();
+        let counts = ledger.delivery_counts(&everything).await.unwrap();
+        let counts: Vec<_> = counts.into_iter().map(|entry| (entry.state, entry.count, entry.oldest)).collect();
+        assert_eq!(counts, [(DeliveryState::Delivered, 1, at(0)), (DeliveryState::Pending, 3, at(0))]);
+    }
+
     /// Kept until the sink names another endpoint.
     async fn a_receiver_that_is_gone_is_remembered(home: &Home) {
         let ledger = home.open().await;
