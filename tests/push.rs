@@ -82,7 +82,7 @@ impl Office {
 fn sink(receiver: &Receiver) -> webhook::Settings {
     webhook::Settings {
         timeout: Duration::from_millis(400),
-        backoff: Backoff { first: Duration::from_secs(10), longest: Duration::from_secs(60) },
+        backoff: Backoff { first: Duration::from_secs(10), longest: Duration::from_mins(1) },
         ..webhook::Settings::new("finops", receiver.url())
     }
 }

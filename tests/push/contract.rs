@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use base64::Engine as _;
 use defray::push::SigningSecret;
 use defray::push::webhook;
 use defray_ledger::{DeliveryState, Scope};
@@ -70,12 +71,8 @@ async fn a_statement_that_is_no_more_is_said_to_be_nothing() {
     office.bill("2026-10", &[("team-a", 300)]).await;
     office.wait(3600);
     pusher.run().await.unwrap();
-    let last = receiver
-        .requests()
-        .into_iter()
-        .filter(|request| request.json()["TenantName"] == "team/b")
-        .next_back()
-        .unwrap();
+    let last =
+        receiver.requests().into_iter().rfind(|request| request.json()["TenantName"] == "team/b").unwrap();
     assert_eq!((&last.json()["Revision"], &last.json()["Costs"]["Total"]), (&2.into(), &0.0.into()));
     // Said once; and if it comes back, it comes back as the next revision.
     pusher.run().await.unwrap();
@@ -259,7 +256,6 @@ async fn signatures_are_over_the_bytes_that_are_sent_with_the_time_of_each_try()
         content.extend_from_slice(&request.body);
         let expected = ["0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210"].map(|key| {
             let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, key.as_bytes());
-            use base64::Engine as _;
             let tag = aws_lc_rs::hmac::sign(&key, &content);
             format!("v1,{}", base64::engine::general_purpose::STANDARD.encode(tag))
         });

@@ -105,7 +105,9 @@ impl Receiver {
             let report = body["ReportId"].as_str().unwrap().to_owned();
             reports.entry(report).or_default().push(body["Revision"].as_u64().unwrap());
         }
-        reports.values_mut().for_each(|revisions| revisions.sort_unstable());
+        for revisions in reports.values_mut() {
+            revisions.sort_unstable();
+        }
         reports
     }
 }
