@@ -14,7 +14,7 @@ mod remote_write;
 pub(crate) use api_server::{ApiServer, RESTRICTED_USER, Who};
 pub(crate) use metrics_store::{Prometheus, Scrape, VictoriaMetrics};
 pub(crate) use platform::{KubeStateMetrics, Kwok};
-pub(crate) use process::{Server, folder};
+pub(crate) use process::{Server, folder, free_port};
 pub(crate) use remote_write::Series;
 
 /// A whole platform: Kubernetes with simulated nodes, its metrics scraped once a second.

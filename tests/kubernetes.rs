@@ -2,7 +2,6 @@
 
 mod access;
 mod ownership;
-mod timeline;
 mod waking;
 
 use std::path::Path;

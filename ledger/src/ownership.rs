@@ -171,7 +171,7 @@ async fn compare<F>(
     listed: &[(Uid, F)],
 ) -> Result<Changes, LedgerError>
 where
-    F: Serialize + DeserializeOwned + PartialEq + Sync + Named,
+    F: Serialize + DeserializeOwned + PartialEq + Sync,
 {
     // A list read in pages can hold one object twice; the later page is the newer.
     let listed: BTreeMap<&Uid, &F> = listed.iter().map(|(uid, fact)| (uid, fact)).collect();
@@ -183,9 +183,6 @@ where
         )
         .await?;
     let (mut kept, mut altered, mut ended) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
-    // A name is given again only after its bearer is gone, whenever that was.
-    let given: BTreeMap<&str, DateTime<Utc>> =
-        listed.iter().map(|(uid, fact)| (fact.name(), moment.began(uid))).collect();
     for mut row in open {
         let (id, uid, fact) = (row.int()?, Uid::from(row.text()?), fact::<F>(&mut row)?);
         match listed.get(&uid) {
@@ -194,17 +191,15 @@ where
             }
             Some(_) => {
                 altered.insert(uid);
-                ended.push((id, moment.at));
+                ended.push(id);
             }
             None if moment.observation.unreadable.contains(&uid) => {}
-            None => {
-                ended.push((id, given.get(fact.name()).map_or(moment.at, |began| moment.at.min(*began))));
-            }
+            None => ended.push(id),
         }
     }
     let mut changes = Changes::default();
-    for (id, until) in ended {
-        let until = micros(until);
+    for id in ended {
+        let until = micros(moment.at);
         let closed = tx.execute("UPDATE spans SET until = $2 WHERE id = $1", args![id, until]).await?;
         changes.closed = changes.closed.saturating_add(closed);
     }
@@ -217,29 +212,6 @@ where
     }
     tx.insert(SPANS, begun).await?;
     Ok(changes)
-}
-
-/// What a cluster has one of at a time by its name.
-trait Named {
-    fn name(&self) -> &str;
-}
-
-impl Named for TenantFact {
-    fn name(&self) -> &str {
-        &self.name
-    }
-}
-
-impl Named for NamespaceFact {
-    fn name(&self) -> &str {
-        self.name.as_str()
-    }
-}
-
-impl Named for NodeFact {
-    fn name(&self) -> &str {
-        &self.name
-    }
 }
 
 const SPANS: &str = "spans (kind, cluster, uid, since, until, origin, fact)";

@@ -1,7 +1,5 @@
 //! Who owned what, when.
 
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, TimeDelta, Utc};
 use defray_ledger::{Assumed, Changes, Ledger, LedgerError, Observation, Scope, WriteGuard};
 use defray_pricing::names::Uid;
@@ -174,29 +172,6 @@ both! {
         let spans = timeline(&ledger).await.namespaces;
         let seen: Vec<_> = spans.iter().map(|span| (span.uid.as_str(), span.from, span.until)).collect();
         assert_eq!(seen, [("n1", at(0), Some(at(10))), ("n2", at(10), None), ("n1", at(20), None)]);
-    }
-
-    /// Deleted and made again while nobody watched: no moment has two of one name.
-    async fn the_old_one_ended_before_its_name_was_given_again(home: &Home) {
-        let ledger = home.open().await;
-        let guard = ledger.acquire().await.unwrap();
-        see(&ledger, &guard, 0, &namespaces(&[namespace("n1", "shop"), namespace("n2", "mill")])).await;
-        let again = Observation {
-            created: [(Uid::from("n3"), at(90)), (Uid::from("n4"), at(-5))].into(),
-            ..namespaces(&[namespace("n3", "shop"), namespace("n4", "mill")])
-        };
-        assert_eq!(see(&ledger, &guard, 180, &again).await, (2, 2));
-        let spans: BTreeMap<_, _> = timeline(&ledger)
-            .await
-            .namespaces
-            .into_iter()
-            .map(|span| (span.uid.to_string(), (span.from, span.until)))
-            .collect();
-        assert_eq!(spans["n1"], (at(0), Some(at(90))));
-        assert_eq!(spans["n3"], (at(90), None));
-        // By a clock that is behind ours it was made before the old one was last seen; that one it was not.
-        assert_eq!(spans.get("n2"), None, "it was last seen in the moment it was first seen");
-        assert_eq!(spans["n4"], (at(0), None));
     }
 
     /// The past is not rewritten because a clock went wrong.

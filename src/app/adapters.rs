@@ -159,8 +159,16 @@ impl Objects {
     }
 
     async fn pod_labels(&self) -> anyhow::Result<prometheus::PodLabels> {
+        let Some(source) = &self.settings.pods else { return Ok(prometheus::PodLabels::default()) };
         let pods = self.collector().await?.pods().await.map_err(|error| with_mend(&error))?;
-        let labels = pods.into_iter().map(|pod| ((pod.namespace, pod.name), pod.labels));
+        let labels = pods.into_iter().map(|pod| {
+            let mut labels = BTreeMap::new();
+            labels.insert(source.virtual_namespace.clone(), pod.virtual_namespace.to_string());
+            if let Some(manager) = pod.managed_by {
+                labels.insert(source.managed_by.clone(), manager);
+            }
+            ((pod.namespace, pod.name), labels)
+        });
         Ok(prometheus::PodLabels { labels: labels.collect() })
     }
 }

@@ -259,10 +259,7 @@ fn write_kubeconfig(folder: &Path, name: &str, url: &str, certificate: &Path, wh
         certificate.display(),
         who.token(),
     );
-    // Whole or not at all: another test may be reading the one of the same user.
-    let file = tempfile::NamedTempFile::new_in(folder).expect("a kubeconfig");
-    fs::write(file.path(), text).expect("a kubeconfig");
-    file.persist(&path).expect("a kubeconfig");
+    fs::write(&path, text).expect("a kubeconfig");
     path
 }
 

@@ -65,6 +65,12 @@ impl Series {
         self
     }
 
+    /// Only what it has between these Unix times, both included.
+    pub(crate) fn between(mut self, from: i64, until: i64) -> Self {
+        self.samples.retain(|(millis, _)| (from * 1000..=until * 1000).contains(millis));
+        self
+    }
+
     /// The mark that a scraper leaves when a series is gone.
     pub(crate) fn gone(self, second: i64) -> Self {
         self.at(second, f64::from_bits(0x7ff0_0000_0000_0002))

@@ -1,8 +1,6 @@
 //! Which pods belong to which virtual namespace, where the metrics store does not have their labels.
 //! Metadata only: a pod's specification and status never leave the API server.
 
-use std::collections::BTreeMap;
-
 use defray_pricing::names::{Namespace, Uid, VirtualNamespace};
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
@@ -34,8 +32,6 @@ pub struct VirtualPod {
     pub managed_by: Option<String>,
     /// Where it is shown: its namespace inside the virtual cluster, or the control plane.
     pub virtual_namespace: VirtualNamespace,
-    /// The labels that say so, as they are.
-    pub labels: BTreeMap<String, String>,
 }
 
 impl Collector {
@@ -94,11 +90,7 @@ fn read(source: &PodSource, metadata: &ObjectMeta) -> Option<VirtualPod> {
         (None, _) if own => VirtualNamespace::from(VirtualNamespace::CONTROL_PLANE),
         _ => return None,
     };
-    let telling =
-        [&source.managed_by, &source.virtual_namespace, &source.control_plane_label, &source.release];
-    let labels = telling.into_iter().filter_map(|key| Some((key.clone(), label(key)?.clone())));
     Some(VirtualPod {
-        labels: labels.collect(),
         namespace: Namespace::from(metadata.namespace.as_deref()?),
         name: metadata.name.clone()?,
         uid: Uid::from(metadata.uid.as_deref()?),
@@ -127,20 +119,6 @@ mod tests {
             "vcluster.loft.sh/managed-by": "a", "vcluster.loft.sh/namespace": "shop", "app": "vcluster",
         });
         assert_eq!(virtual_namespace(&synced).as_deref(), Some("shop"));
-    }
-
-    #[test]
-    fn the_labels_that_tell_are_handed_on_and_no_others() {
-        let metadata: ObjectMeta = serde_json::from_value(json!({
-            "name": "a-0", "namespace": "vcluster-a", "uid": "u",
-            "labels": {"app": "vcluster", "release": "a", "secret-project": "x"},
-        }))
-        .unwrap();
-        let labels = read(&PodSource::default(), &metadata).unwrap().labels;
-        assert_eq!(
-            labels.into_iter().collect::<Vec<_>>(),
-            [("app".to_string(), "vcluster".to_string()), ("release".to_string(), "a".to_string()),]
-        );
     }
 
     #[test]

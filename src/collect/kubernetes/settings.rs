@@ -209,8 +209,6 @@ pub struct PodSource {
     pub control_plane_label: String,
     /// The values of that label.
     pub control_plane_values: BTreeSet<String>,
-    /// The label of the Helm release, on a virtual cluster's own pods.
-    pub release: String,
 }
 
 impl Default for PodSource {
@@ -220,7 +218,6 @@ impl Default for PodSource {
             virtual_namespace: "vcluster.loft.sh/namespace".to_string(),
             control_plane_label: "app".to_string(),
             control_plane_values: ["vcluster", "vcluster-etcd"].map(ToString::to_string).into(),
-            release: "release".to_string(),
         }
     }
 }
