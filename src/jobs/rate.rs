@@ -11,11 +11,12 @@ use defray_pricing::ENGINE_VERSION;
 use defray_pricing::book::PriceBook;
 use defray_pricing::charge::Charge;
 use defray_pricing::digest::Digest;
+use defray_pricing::invariants::{Violation, check_hour, check_period};
 use defray_pricing::money::Money;
 use defray_pricing::names::ClusterName;
 use defray_pricing::ownership::{Owners, TenancyRules, Timeline, resolve};
 use defray_pricing::rating::{RatingError, rate};
-use defray_pricing::statement;
+use defray_pricing::statement::{self, PeriodStatements};
 use defray_pricing::time::{Hour, HourRange, Period};
 use defray_pricing::usage::UsageHour;
 use tokio::sync::watch;
@@ -168,7 +169,7 @@ impl Rater {
             .collect();
         let (book, timeline, rules) =
             (Arc::clone(&view.book), Arc::clone(&view.timeline), self.rules.clone());
-        let ranges: Vec<HourRange> = view.ranges.values().copied().collect();
+        let ranges = view.ranges.clone();
         let work = move || plan_days(&book, &timeline, &rules, &ranges, period, &digests);
         Ok(self.shared.supervisor.blocking("plan rating", work).await??)
     }
@@ -179,8 +180,8 @@ impl Rater {
         let usage = self.shared.ledger.usage(&Scope::everything(), range).await?;
         let owners: Vec<Owners> = plan.hours.iter().map(|hour| hour.owners.clone()).collect();
         let book = Arc::clone(&view.book);
-        let measured: BTreeSet<ClusterName> = view.ranges.keys().cloned().collect();
-        let work = move || rate_day(&book, &owners, usage, &measured);
+        let ranges = view.ranges.clone();
+        let work = move || rate_day(&book, &owners, usage, &ranges);
         let hours = self.shared.supervisor.blocking("rate day", work).await?;
         let hours = hours.with_context(|| format!("day {}", plan.day))?;
         let day = ChargeDay { day: plan.day, period, inputs: plan.inputs, hours };
@@ -229,7 +230,7 @@ impl Rater {
             charges.extend(ledger.day_charges(&Scope::everything(), plan.day).await?);
         }
         let book = Arc::clone(&view.book);
-        let work = move || statement::build(&book, period, charges);
+        let work = move || fold(&book, period, charges);
         let statements = self.shared.supervisor.blocking("fold month", work).await??;
         let book_versions = versions(&view.book, plans);
         let book_digest = view.book.digest;
@@ -238,22 +239,15 @@ impl Rater {
     }
 }
 
-/// Why a day was not rated. Nothing of it is written then.
+/// Why a day or a month was not rated. Nothing of it is written then.
 #[derive(Debug, thiserror::Error)]
 enum NotRated {
     /// The engine refused.
     #[error(transparent)]
     Refused(#[from] RatingError),
-    /// The charges do not add up to what was paid for: a fault in this program, found before it is a bill.
-    #[error("the charges of {hour} add up to {charged}, but {paid} was paid for; please report this")]
-    Unbalanced {
-        /// The hour.
-        hour: Hour,
-        /// The sum of the charges.
-        charged: Money,
-        /// The control total.
-        paid: Money,
-    },
+    /// The result contradicts itself: a fault in this program, found before it is a bill.
+    #[error("{0}; please report this")]
+    Contradicted(#[from] Violation),
 }
 
 #[derive(Debug, Default)]
@@ -267,7 +261,7 @@ fn plan_days(
     book: &PriceBook,
     timeline: &Timeline,
     rules: &TenancyRules,
-    ranges: &[HourRange],
+    ranges: &BTreeMap<ClusterName, HourRange>,
     period: Period,
     digests: &BTreeMap<Hour, BTreeMap<ClusterName, Digest>>,
 ) -> Result<(Vec<DayPlan>, usize), serde_json::Error> {
@@ -281,13 +275,21 @@ fn plan_days(
             book.digest.as_bytes().to_vec(),
             day.to_string().into_bytes(),
         ];
-        for hour in book.zone.hours_of_day(day).iter().filter(|hour| ranges.iter().any(|r| r.contains(*hour)))
-        {
+        for hour in book.zone.hours_of_day(day).iter() {
+            let counts = |cluster: &ClusterName| ranges.get(cluster).is_some_and(|r| r.contains(hour));
+            if !ranges.keys().any(counts) {
+                continue;
+            }
             if book.at(hour).is_none() {
                 without_book += 1;
                 continue;
             }
-            let owners = resolve(timeline, rules, hour);
+            let mut owners = resolve(timeline, rules, hour);
+            // Nobody owns anything, has a service or bears a share in a cluster that does not count yet.
+            owners.tenants.retain(|(cluster, _), _| counts(cluster));
+            owners.namespaces.retain(|(cluster, _), _| counts(cluster));
+            owners.dedicated.retain(|(cluster, _), _| counts(cluster));
+            owners.assumed.retain(counts);
             fields.push(hour.index().to_le_bytes().to_vec());
             fields.push(owners_bytes(&owners)?);
             let measured = digests.get(&hour).unwrap_or(&none);
@@ -313,7 +315,7 @@ fn owners_bytes(owners: &Owners) -> Result<Vec<u8>, serde_json::Error> {
     let tenants: Vec<_> = owners.tenants.iter().collect();
     let namespaces: Vec<_> = owners.namespaces.iter().collect();
     let dedicated: Vec<_> = owners.dedicated.iter().collect();
-    serde_json::to_vec(&(tenants, namespaces, dedicated))
+    serde_json::to_vec(&(tenants, namespaces, dedicated, &owners.conflicts, &owners.assumed))
 }
 
 /// The charges of each hour of a day.
@@ -321,10 +323,11 @@ fn rate_day(
     book: &PriceBook,
     owners: &[Owners],
     usage: Vec<UsageHour>,
-    measured: &BTreeSet<ClusterName>,
+    ranges: &BTreeMap<ClusterName, HourRange>,
 ) -> Result<Vec<(Hour, Vec<Charge>)>, NotRated> {
     let mut by_hour: BTreeMap<Hour, Vec<UsageHour>> = BTreeMap::new();
-    for usage in usage.into_iter().filter(|usage| measured.contains(&usage.cluster)) {
+    let counts = |usage: &UsageHour| ranges.get(&usage.cluster).is_some_and(|r| r.contains(usage.hour));
+    for usage in usage.into_iter().filter(counts) {
         by_hour.entry(usage.hour).or_default().push(usage);
     }
     let none = Vec::new();
@@ -333,15 +336,18 @@ fn rate_day(
         .map(|owners| {
             let usage = by_hour.get(&owners.hour).unwrap_or(&none);
             let rated = rate(book, owners, usage)?;
-            let charged =
-                Money::sum(rated.charges.iter().map(|charge| charge.amount)).map_err(RatingError::from)?;
-            let paid = rated.control.total().map_err(RatingError::from)?;
-            if charged != paid {
-                return Err(NotRated::Unbalanced { hour: owners.hour, charged, paid });
-            }
+            check_hour(&rated)?;
             Ok((owners.hour, rated.charges))
         })
         .collect()
+}
+
+/// The statements of a month, proven to add up.
+fn fold(book: &PriceBook, period: Period, charges: Vec<Charge>) -> Result<PeriodStatements, NotRated> {
+    let hours = Money::sum(charges.iter().map(|charge| charge.amount)).map_err(RatingError::from)?;
+    let statements = statement::build(book, period, charges)?;
+    check_period(&statements, hours)?;
+    Ok(statements)
 }
 
 /// How much of a period each cluster was measured in, and how many of its hours are missing.
@@ -404,3 +410,6 @@ fn versions(book: &PriceBook, plans: &[DayPlan]) -> Vec<String> {
     let in_force = book.editions.iter().filter(|edition| used.contains(&edition.effective_from));
     in_force.map(|edition| edition.version.clone()).collect()
 }
+
+#[cfg(test)]
+mod tests;

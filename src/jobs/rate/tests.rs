@@ -1,0 +1,122 @@
+//! What a day is rated from.
+
+use chrono::{DateTime, Utc};
+use defray_pricing::book::Source;
+use defray_pricing::charge::Kind;
+use defray_pricing::ownership::{NamespaceFact, Origin, Span, StaticClaim, TenantFact};
+use defray_pricing::time::BillingZone;
+
+use super::*;
+
+const BOOK: &str = r#"
+version: "1"
+currency: EUR
+effective_from: 2026-10-01
+platform_cost_center: CC-P
+pools: [{pool: "*", model: rate, cpu_core_hour: 1, memory_gib_hour: 1}]
+services: {argocd: {per_month: 744}}
+shared_costs: [{name: licence, per_month: 744, policy: even}]
+"#;
+
+fn book() -> PriceBook {
+    let source = Source { name: "book.yaml".to_owned(), text: BOOK.to_owned() };
+    PriceBook::parse(&[source], BillingZone::UTC).unwrap()
+}
+
+fn hour(text: &str) -> Hour {
+    text.parse().unwrap()
+}
+
+fn span<T>(cluster: &str, from: &str, fact: T) -> Span<T> {
+    let from: DateTime<Utc> = from.parse().unwrap();
+    Span { cluster: cluster.into(), uid: "1".into(), from, until: None, origin: Origin::Observed, fact }
+}
+
+/// A tenant with a service in `prod`, observed since the 1st, and one in `edge`, observed since the 20th.
+fn timeline() -> Timeline {
+    let mut timeline = Timeline::default();
+    for (cluster, team, from) in
+        [("prod", "old", "2026-10-01T00:00:00Z"), ("edge", "new", "2026-10-20T00:00:00Z")]
+    {
+        let fact = TenantFact {
+            name: team.to_owned(),
+            team: team.into(),
+            cost_center: "CC-1".into(),
+            owner_email: String::new(),
+            ad_group: None,
+            services: ["argocd".into()].into(),
+            node_pool_size: None,
+            node_pool_instance_type: None,
+        };
+        timeline.tenants.push(span(cluster, from, fact));
+        let labels = [("team".to_owned(), team.to_owned())].into();
+        timeline.namespaces.push(span(cluster, from, NamespaceFact { name: "apps".into(), labels }));
+        timeline.observed_since.insert(cluster.into(), from.parse().unwrap());
+    }
+    timeline
+}
+
+fn ranges() -> BTreeMap<ClusterName, HourRange> {
+    let until = hour("2026-11-01T00:00:00Z");
+    let range = |from: &str| HourRange { from: hour(from), until };
+    BTreeMap::from([
+        ("prod".into(), range("2026-10-01T00:00:00Z")),
+        ("edge".into(), range("2026-10-20T00:00:00Z")),
+    ])
+}
+
+fn plans(rules: &TenancyRules) -> Vec<DayPlan> {
+    let period = "2026-10".parse().unwrap();
+    plan_days(&book(), &timeline(), rules, &ranges(), period, &BTreeMap::new()).unwrap().0
+}
+
+#[test]
+fn a_cluster_that_does_not_count_yet_has_no_owners_no_fees_and_no_shares() {
+    let plans = plans(&TenancyRules::default());
+    let of = |day: usize| {
+        let owners: Vec<Owners> = plans[day].hours.iter().map(|hour| hour.owners.clone()).collect();
+        let hours = rate_day(&book(), &owners, Vec::new(), &ranges()).unwrap();
+        let charges: Vec<Charge> = hours.into_iter().flat_map(|(_, charges)| charges).collect();
+        ["old", "new"].map(|tenant| {
+            [Kind::ServiceFee, Kind::SharedCost].map(|kind| {
+                let wanted = charges.iter().filter(|c| c.key.tenant.as_str() == tenant && c.key.kind == kind);
+                Money::sum(wanted.map(|charge| charge.amount)).unwrap().to_string()
+            })
+        })
+    };
+    assert_eq!(of(18), [["24", "24"], ["0", "0"]], "the 19th");
+    assert_eq!(of(19), [["24", "12"], ["24", "12"]], "the 20th");
+}
+
+#[test]
+fn usage_of_hours_that_do_not_count_is_not_rated() {
+    let early = hour("2026-10-05T10:00:00Z");
+    let plans = plans(&TenancyRules::default());
+    let owners: Vec<Owners> = plans[4].hours.iter().map(|hour| hour.owners.clone()).collect();
+    let rated = |usage| rate_day(&book(), &owners, usage, &ranges()).unwrap();
+    let mut usage = UsageHour::empty("edge".into(), early);
+    usage.load_balancers.push(defray_pricing::usage::LoadBalancerRow {
+        namespace: "apps".into(),
+        virtual_namespace: None,
+        hours: "1".parse().unwrap(),
+    });
+    assert_eq!(rated(vec![usage.clone()]), rated(Vec::new()));
+    usage.cluster = "prod".into();
+    assert_ne!(rated(vec![usage]), rated(Vec::new()));
+}
+
+#[test]
+fn a_conflict_alone_makes_a_day_be_rated_again() {
+    let claim = |tenant: &str| StaticClaim {
+        tenant: tenant.into(),
+        cost_center: Some("CC-1".into()),
+        cluster: "*".parse().unwrap(),
+        namespaces: vec!["apps".parse().unwrap()],
+    };
+    let one = TenancyRules::default();
+    let two = TenancyRules { static_claims: vec![claim("old"), claim("else")], ..TenancyRules::default() };
+    let (one, two) = (plans(&one), plans(&two));
+    // Nobody owns the namespace either way, but what is claimed twice cannot be a shared cost.
+    assert_eq!(one[4].hours[0].owners.namespaces, two[4].hours[0].owners.namespaces);
+    assert_ne!(one[4].inputs, two[4].inputs);
+}
