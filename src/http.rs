@@ -32,8 +32,10 @@ mod server;
 mod window;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
+use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 use defray_ledger::Ledger;
@@ -43,6 +45,7 @@ use defray_reports::Definitions;
 use secrecy::SecretString;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{Predicate as _, SizeAbove};
+use tower_http::timeout::TimeoutLayer;
 
 pub use error::Error;
 pub use server::{ListenError, check_listen, serve};
@@ -53,6 +56,8 @@ use crate::telemetry::Telemetry;
 
 /// Bodies below this size are sent as they are.
 const COMPRESS_ABOVE: u64 = 1024;
+/// An answer that has not begun by then is not coming.
+const ANSWER_WITHIN: Duration = Duration::from_mins(1);
 /// Large answers that are written at the same time: each holds a thread while its reader reads.
 const CONCURRENT_WRITERS: usize = 32;
 
@@ -156,6 +161,7 @@ pub fn router(state: State) -> Router {
     protected
         .merge(open)
         .with_state(state)
+        .layer(TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, ANSWER_WITHIN))
         .layer(compression)
         .layer(from_fn(caching::tag_encoding))
         .layer(from_fn(problems::tell))

@@ -28,6 +28,8 @@ const KEPT: usize = 256 * 1024;
 /// The size of a chunk, and how many wait for the reader.
 const CHUNK: usize = 64 * 1024;
 const CHUNKS_WAITING: usize = 4;
+/// How long an answer waits for others to be written before its reader is told to come back.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// A reader that takes no chunk for so long has gone.
 const STALLED: Duration = Duration::from_mins(1);
 
@@ -52,7 +54,8 @@ where
     F: Fn(&mut dyn Write) -> Result<(), Error> + Send + Sync + 'static,
 {
     let write = Arc::new(write);
-    let place = Arc::clone(&state.0.writers).try_acquire_owned().map_err(|_| Error::Busy)?;
+    let place = tokio::time::timeout(PATIENCE, Arc::clone(&state.0.writers).acquire_owned());
+    let place = place.await.map_err(|_| Error::Busy)?.map_err(|_| Error::Busy)?;
     let first = Arc::clone(&write);
     let pass = state.supervisor.blocking("measure answer", move || {
         let mut pass = Pass::default();
