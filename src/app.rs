@@ -6,9 +6,11 @@ mod adapters;
 mod build;
 mod check;
 mod demo;
+mod push;
 mod run;
 
 pub use adapters::connect;
 pub use build::{App, NotStarted, Setup};
 pub use check::check;
 pub use demo::demo;
+pub use push::pusher;

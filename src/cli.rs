@@ -14,6 +14,7 @@ use crate::telemetry::LogFormat;
 mod demo;
 mod exit;
 mod output;
+mod push;
 mod report;
 mod run;
 
@@ -98,15 +99,15 @@ Examples:
   defray report --data /var/lib/defray --period 2026-10 --format csv -o october.csv
   defray report --config defray.yaml --period 2026-10 --tenant devteam-a --format json")]
     Report(Report),
-    /// Push the cost report of a billing period to the configured destinations, now
+    /// Push every cost report that changed to the configured destinations, now
     #[command(after_long_help = "\
-What the daemon does by its schedule, by hand. A receiver that already has this very report gets it again
-under the same idempotency key, so pushing twice books nothing twice.
+What the daemon does by its schedule, by hand. What a receiver already has is not sent again, and what it may
+have is sent under the same idempotency key, so pushing twice books nothing twice. While a daemon runs on a
+ledger in a directory, that daemon pushes, and this command is refused.
 
-Examples:
-  defray push --config defray.yaml                  the current billing period
-  defray push --config defray.yaml --period 2026-10")]
-    Push(Push),
+Example:
+  defray push --config defray.yaml")]
+    Push(ConfigFile),
     /// Print the configuration in force, every key explained, secrets left out
     #[command(after_long_help = "\
 Without --config it prints the defaults, which is a configuration to start from.
@@ -183,15 +184,6 @@ enum ReportFormat {
     Csv,
     /// Every statement line, for programs
     Json,
-}
-
-#[derive(Debug, Args)]
-struct Push {
-    #[command(flatten)]
-    config: ConfigFile,
-    /// The billing period, such as 2026-10 [default: the current one]
-    #[arg(long, value_name = "YYYY-MM")]
-    period: Option<Period>,
 }
 
 #[derive(Debug, Args)]

@@ -24,6 +24,7 @@ mod log;
 mod page;
 mod place;
 mod prometheus;
+mod push;
 mod secret;
 mod tenancy;
 #[cfg(test)]
@@ -36,6 +37,7 @@ pub use http::Http;
 pub use ledger::LedgerPlace;
 pub use log::Log;
 pub use prometheus::Prometheus;
+pub use push::{Destination, Push};
 pub use secret::Secret;
 
 use page::Page;
@@ -58,6 +60,8 @@ pub struct Config {
     pub tenancy: TenancyRules,
     /// The clusters, in the order of the file.
     pub clusters: Vec<Cluster>,
+    /// Where cost reports are pushed to.
+    pub push: Push,
     /// What is logged, and how.
     pub log: Log,
 }
@@ -139,6 +143,7 @@ impl Config {
                 kubernetes::print(&cluster.kubernetes, page);
             },
         );
+        self.push.print(&mut page);
         self.log.print(&mut page);
         page.finish()
     }
@@ -165,6 +170,7 @@ fn read(root: &Value<'_>, place: &Place<'_>) -> Result<Config, Refused> {
     let tenancy = keys.section("tenancy", tenancy::read);
     let settle = history.as_ref().map_or(History::default().settle, |history| history.settle);
     let clusters = keys.required("clusters", |value| clusters(value, place, settle));
+    let push = keys.section("push", |value| push::read(value, place));
     let log = keys.section("log", log::read);
     keys.finish();
     let (tenancy, mut clusters) = (tenancy?, clusters?);
@@ -182,6 +188,7 @@ fn read(root: &Value<'_>, place: &Place<'_>) -> Result<Config, Refused> {
         http: http?,
         tenancy,
         clusters,
+        push: push?,
         log: log?,
     })
 }

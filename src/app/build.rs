@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::http::{self, NotReady, Sources};
 use crate::jobs::{Board, Cluster, ReadBook, Shared};
+use crate::push::Pusher;
 use crate::supervise::Supervisor;
 use crate::telemetry::Telemetry;
 
@@ -74,6 +75,8 @@ pub struct App {
     pub(super) read_book: Arc<ReadBook>,
     pub(super) listener: Arc<TcpListener>,
     pub(super) routes: axum::Router,
+    /// None where nothing is to be pushed.
+    pub(super) pusher: Option<Pusher>,
     pub(super) demo: bool,
 }
 
@@ -105,8 +108,12 @@ impl App {
         let (book, _) = watch::channel(Arc::new(book));
         let board = Board::new();
         let routes = routes(&config, &shared, &telemetry, &board, demo).map_err(NotStarted::Problems)?;
+        let pusher = match config.push.webhooks.as_slice() {
+            [] => None,
+            _ => Some(super::pusher(&config, config.push.every, demo, &shared)?),
+        };
         let listener = Arc::new(listener);
-        Ok(Self { config, clusters, shared, board, book, read_book, listener, routes, demo })
+        Ok(Self { config, clusters, shared, board, book, read_book, listener, routes, pusher, demo })
     }
 
     /// Where it listens: tests ask for port 0.

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Context;
 use defray_pricing::book::{PriceBook, Problem};
 
-use super::{Check, Cli, Command, ConfigFile, Failure, Logging, PrintConfig, demo, output, report};
+use super::{Check, Cli, Command, ConfigFile, Failure, Logging, PrintConfig, demo, output, push, report};
 use crate::app::{self, App, NotStarted, Setup};
 use crate::clock::Clock;
 use crate::collect::Finding;
@@ -45,8 +45,10 @@ pub(super) fn run(cli: Cli) -> Result<(), Failure> {
             log(&logging, config.as_ref(), "warn")?;
             wait(report::run(&arguments, config.as_ref()))
         }
-        Command::Push(_) => {
-            Err(Failure::Usage(anyhow::anyhow!("no destination is configured; nothing was pushed")))
+        Command::Push(file) => {
+            let config = load(&file.config)?;
+            log(&logging, Some(&config), "warn")?;
+            wait(push::run(&config))
         }
         Command::PrintConfig(arguments) => print_config(&arguments),
         Command::Demo(arguments) => {

@@ -1,7 +1,7 @@
 //! Secrets: named by file or environment variable, never written into the configuration.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use defray_pricing::problem::Refused;
@@ -28,6 +28,14 @@ impl Secret {
     /// The value, for the one place that sends or compares it.
     pub fn expose(&self) -> &str {
         self.value.expose_secret()
+    }
+
+    /// The file it comes from, if it comes from one.
+    pub fn path(&self) -> Option<&Path> {
+        match &self.from {
+            Origin::File(path) => Some(path),
+            Origin::Variable(_) => None,
+        }
     }
 
     /// The value in its redacting type.
