@@ -21,6 +21,8 @@ const OBSERVE_EVERY: Duration = Duration::from_hours(1);
 const PAST_EVERY: Duration = Duration::from_hours(1);
 /// How often it is looked whether anything must be rated anew, even if nobody rang.
 const RATE_EVERY: Duration = Duration::from_mins(5);
+/// How often it is looked whether a report is due or waits to be sent again.
+const PUSH_EVERY: Duration = Duration::from_mins(1);
 /// How long after a failure a job runs again.
 const RETRY: Duration = Duration::from_secs(15);
 
@@ -54,6 +56,7 @@ impl App {
         self.start_past(&bells, &past);
         self.start_sample(&bells, past);
         self.start_rate(&bells);
+        self.start_push(&bells);
         // After every job has said that it is waited for: who asks earlier would be told that all is well.
         self.start_http();
     }
@@ -163,6 +166,19 @@ impl App {
             drive(job.clone(), board.clone(), shared.clone(), stop, move || {
                 let sampler = sampler.clone();
                 async move { sampler.run().await }
+            })
+        });
+    }
+
+    fn start_push(&self, bells: &Bells) {
+        let Some(pusher) = self.pusher.clone() else { return };
+        let job = self.job("push", PUSH_EVERY, &bells.push, false);
+        let (board, shared) = (self.board.clone(), self.shared.clone());
+        self.shared.supervisor.spawn("push", OnError::Stop, move |stop| {
+            let pusher = pusher.clone();
+            drive(job.clone(), board.clone(), shared.clone(), stop, move || {
+                let pusher = pusher.clone();
+                async move { pusher.run().await }
             })
         });
     }

@@ -61,9 +61,8 @@ fn destination(value: &Value<'_>, place: &Place<'_>) -> Result<Destination, Refu
     let token = secret::optional(&mut keys, TOKEN, place);
     let signing = signing(&mut keys, SIGNING, place, value);
     let previous_signing = self::signing(&mut keys, PREVIOUS, place, value);
-    let timeout = keys.optional("timeout", |value| {
-        value.duration(Duration::from_secs(1)..=Duration::from_mins(5))
-    });
+    let timeout =
+        keys.optional("timeout", |value| value.duration(Duration::from_secs(1)..=Duration::from_mins(5)));
     let plain_http = keys.with_default("plain_http", false, Value::boolean);
     keys.finish();
     let (token, signing, previous_signing) = (token?, signing?, previous_signing?);
@@ -117,7 +116,12 @@ fn print_destination(destination: &Destination, page: &mut Page) {
     let settings = &destination.settings;
     page.key("name", &settings.name, "Its name. Under another name everything is sent anew.");
     page.key("url", settings.url.as_str(), "Where to.");
-    secret::print(destination.token.as_ref(), TOKEN, "The bearer token to send; read again at every try.", page);
+    secret::print(
+        destination.token.as_ref(),
+        TOKEN,
+        "The bearer token to send; read again at every try.",
+        page,
+    );
     secret::print(destination.signing.as_ref(), SIGNING, "What reports are signed with (whsec_…).", page);
     let about = "The one before, while it is exchanged: reports carry both signatures.";
     secret::print(destination.previous_signing.as_ref(), PREVIOUS, about, page);

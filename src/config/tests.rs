@@ -7,7 +7,7 @@ use super::*;
 const CANARY: &str = "canary-4711-secret";
 
 fn parse(text: &str, folder: &Path) -> Result<Config, Vec<String>> {
-    let environment = Environment::given([("TOKEN", CANARY), ("EMPTY", "")]);
+    let environment = Environment::given([("TOKEN", CANARY), ("EMPTY", ""), ("SIGNING", SIGNING)]);
     Config::parse("defray.yaml", text, folder, &environment)
         .map_err(|problems| problems.iter().map(ToString::to_string).collect())
 }
@@ -15,6 +15,8 @@ fn parse(text: &str, folder: &Path) -> Result<Config, Vec<String>> {
 fn refused(text: &str) -> Vec<String> {
     parse(text, Path::new("/nowhere")).expect_err("the text must be refused")
 }
+
+const SIGNING: &str = "whsec_c2lnbmluZ2tleWNhbmFyeTAxMjM0NTY3ODk=";
 
 /// Every section said in full, with secrets from a file and from the environment.
 fn full(folder: &Path) -> String {
@@ -33,6 +35,11 @@ tenancy:
   static:
     - {tenant: legacy, cost_center: CC-9, cluster: prod-*, namespaces: [old-*, older]}
     - {tenant: modern, namespaces: ["new"]}
+push:
+  every: 12h
+  webhooks:
+    - {name: finops, url: "https://finops.example/costs", token_file: token, signing_secret_env: SIGNING, timeout: 5s}
+    - {name: mesh, url: "http://mesh.example/costs", token_env: TOKEN, plain_http: true}
 log: {format: json, filter: "warn,defray=debug"}
 clusters:
   - name: prod-eu
@@ -83,6 +90,10 @@ clusters:
   - name: a
     prometheus: {url: ftp://host, token_file: absent, token_env: EMPTY}
     kubernetes: {in_cluster: true, kubeconfig: x, tenants: {team: \"spec..x\"}}
+push:
+  webhooks:
+    - {name: a, url: \"http://elsewhere.example\"}
+    - {name: b, url: \"https://b.example\", token_env: TOKEN, signing_secret_env: TOKEN}
 surprise: 1
 ";
     let told = refused(text);
@@ -103,6 +114,8 @@ surprise: 1
         "clusters[1].prometheus.token_env: the secret is empty",
         "clusters[1].kubernetes: only one of `in_cluster` and `kubeconfig` can be given",
         "`spec..x` is not a field path",
+        "push.webhooks[0]: a: http://elsewhere.example/ is not https",
+        "push.webhooks[1]: `signing_secret_file` or `signing_secret_env`: a signing secret begins with `whsec_`",
         "unknown key `surprise`",
     ] {
         assert!(told.iter().any(|line| line.contains(expected)), "{expected}\nin {told:#?}");
@@ -119,7 +132,7 @@ fn no_secret_is_ever_shown() {
     assert_eq!(config.http.token.as_ref().unwrap().expose(), CANARY);
     assert_eq!(cluster.settings.headers.len(), 2);
     for shown in [config.print(), format!("{config:?}"), format!("{config:#?}")] {
-        assert!(!shown.contains(CANARY), "{shown}");
+        assert!(!shown.contains(CANARY) && !shown.contains(SIGNING), "{shown}");
     }
     assert!(config.print().contains("token_env: TOKEN"));
 }
@@ -156,7 +169,8 @@ fn every_key_that_is_accepted_is_explained() {
     };
     let mut texts = vec!["zzz: 1".to_owned(), cluster("zzz: 1"), metrics("zzz: 1")];
     texts.extend(
-        ["billing", "ledger", "history", "http", "tenancy", "log"].map(|name| format!("{name}: {{zzz: 1}}")),
+        ["billing", "ledger", "history", "http", "tenancy", "push", "log"]
+            .map(|name| format!("{name}: {{zzz: 1}}")),
     );
     texts.extend(["names: {zzz: 1}", "names: {metrics: {zzz: 1}}"].map(metrics));
     texts.extend(
