@@ -27,7 +27,11 @@ impl Site {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("data")).unwrap();
         let site = Self { folder };
-        site.write("book.yaml", "version: \"1\"\ncurrency: EUR\neffective_from: 2026-01-01\nidle: even\n");
+        site.write(
+            "book.yaml",
+            "version: \"1\"\ncurrency: EUR\neffective_from: 2026-01-01\nidle: even\npools: [{pool: \"*\", model: rate, \
+             cpu_core_hour: \"0.03\", memory_gib_hour: \"0.004\"}]\n",
+        );
         site.configure("127.0.0.1:0", "data");
         site
     }
