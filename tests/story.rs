@@ -47,8 +47,9 @@
 
 mod history;
 mod platform;
+mod receiver;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -190,11 +191,20 @@ async fn a_month_on_a_real_cluster_equals_what_was_computed_by_hand() {
     // Grafana's days, and what acts on the month, add up to it.
     grafana_adds_up(&daemon, &period, total).await;
 
-    // Stopped and started once more, nothing is measured or charged again.
+    // Started with somewhere to push to, it pushes a report of every statement; they add up to it.
     daemon.server.kill();
+    let receiver = receiver::Receiver::start().await;
+    platform::push_to(home.path(), &receiver);
+    let mut daemon = Daemon::start(home.path(), port).await;
+    pushed_adds_up(&receiver, &period, total).await;
+
+    // Stopped and started once more, nothing is measured, charged or pushed again.
+    daemon.server.kill();
+    let pushed = receiver.reports();
     let daemon = Daemon::start(home.path(), port).await;
     eventually("ready", async || crate::harness::answers(&format!("{}/readyz", daemon.url)).await).await;
     assert_eq!(daemon.text(&path).await, csv);
+    assert_eq!(receiver.reports(), pushed);
     assert!(window.stands(), "the test took so long that another hour settled: run it again");
 }
 
@@ -211,4 +221,22 @@ async fn grafana_adds_up(daemon: &Daemon, period: &str, total: i64) {
     let wanted = f64::from(i32::try_from(total).expect("small")) / 100.0;
     assert!((sum - wanted).abs() < 1e-6, "{sum} is not {wanted}: {by_tenant:?}\n{daily}");
     assert!((by_tenant["devteam-b"] - 9.51).abs() < 1e-6, "{by_tenant:?}");
+}
+
+async fn pushed_adds_up(receiver: &receiver::Receiver, period: &str, total: i64) {
+    let complete = async || receiver.reports().len() >= 3;
+    eventually("a report of each of the three statements", complete).await;
+    // The receiver was out of order when each came first; the same bytes came again under the same key.
+    let reports = receiver.reports();
+    assert_eq!(reports.len(), 3, "{reports:?}");
+    let keys: BTreeSet<String> = reports.iter().map(|(key, _)| key.clone()).collect();
+    assert_eq!(keys, receiver.refused());
+    let mut by_tenant = BTreeMap::new();
+    for (_, report) in &reports {
+        assert_eq!(report["Period"], period);
+        let amount = cents(&format!("{:.2}", report["Costs"]["Total"].as_f64().expect("a number")));
+        by_tenant.insert(report["TenantName"].as_str().expect("a tenant"), amount);
+    }
+    assert_eq!(by_tenant.values().sum::<i64>(), total, "{by_tenant:?}");
+    assert_eq!(by_tenant["devteam-b"], 951);
 }

@@ -8,6 +8,7 @@ use std::path::Path;
 use crate::harness::{Bench, RESTRICTED_USER, Who, eventually};
 
 use super::history::{NODES, Window};
+use super::receiver::Receiver;
 
 /// The article's Tenant as it stands there, and one with only what a Tenant must have.
 const TENANTS: &str = r#"
@@ -153,4 +154,11 @@ pub(super) fn configure(home: &Path, port: u16, bench: &Bench, window: &Window) 
         kubeconfig = bench.api.kubeconfig(Who::Restricted).display(),
     );
     fs::write(home.join("defray.yaml"), configuration).expect("a configuration");
+}
+
+/// Tells the daemon, from its next start on, to push reports to that receiver.
+pub(super) fn push_to(home: &Path, receiver: &Receiver) {
+    let path = home.join("defray.yaml");
+    let before = fs::read_to_string(&path).expect("the configuration");
+    fs::write(path, before + &receiver.configuration()).expect("a configuration");
 }
