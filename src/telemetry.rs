@@ -24,8 +24,9 @@ pub enum LogFormat {
     Json,
 }
 
-/// What is logged where nothing else is said.
-pub const DEFAULT_LOG_FILTER: &str = "info";
+/// What is logged where nothing else is said. A library's line about a connection that failed is left out:
+/// whoever needed the connection says so, with the way to mend it.
+pub const DEFAULT_LOG_FILTER: &str = "info,kube_client::client::builder=off";
 
 /// The filter is no filter.
 #[derive(Debug, thiserror::Error)]

@@ -27,9 +27,9 @@ pub(super) async fn run(config: &Config) -> Result<(), Failure> {
     let metrics = Telemetry::new().metrics;
     let shared = Shared { ledger: ledger.clone(), guard, clock: Clock::wall(), metrics, supervisor };
     let pusher = app::pusher(config, Duration::ZERO, false, &shared)?;
-    let pushed = pusher.run().await;
+    let outcome = pusher.run().await;
     ledger.close().await;
-    let done = pushed.context("pushing")?;
+    let done = outcome.context("pushing")?;
     output::to_stdout(|out| Ok(writeln!(out, "{done}")?))?;
     Ok(())
 }

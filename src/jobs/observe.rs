@@ -45,11 +45,11 @@ impl Observer {
         });
         let results = futures::future::join_all(runs).await;
         self.conflicts().await?;
-        let mut changes = 0;
+        let mut sum = 0;
         let mut wrong = Vec::new();
         for result in results {
             match result {
-                Ok(changed) => changes += changed,
+                Ok(spans) => sum += spans,
                 // A ledger that must not be written is no matter of one cluster.
                 Err(error) if error.chain().any(<dyn std::error::Error>::is::<LedgerError>) => {
                     return Err(error);
@@ -58,7 +58,7 @@ impl Observer {
             }
         }
         anyhow::ensure!(wrong.is_empty(), "{}", wrong.join("; "));
-        Ok(format!("{changes} changes of ownership in {} clusters", self.clusters.len()))
+        Ok(format!("{sum} changes of ownership in {} clusters", self.clusters.len()))
     }
 
     async fn cluster(&self, cluster: &Cluster) -> anyhow::Result<u64> {
@@ -68,8 +68,8 @@ impl Observer {
         self.tell_skipped(cluster, observed.skipped);
         let ledger = &self.shared.ledger;
         let changes = ledger.observe(&self.shared.guard, &cluster.name, at, &observed.observation).await?;
-        let changed = changes.opened + changes.closed;
-        if changed > 0 {
+        let spans = changes.opened + changes.closed;
+        if spans > 0 {
             tracing::info!(
                 cluster.name = %cluster.name,
                 spans.opened = changes.opened,
@@ -78,7 +78,7 @@ impl Observer {
             );
         }
         self.observed.ring();
-        Ok(changed)
+        Ok(spans)
     }
 
     fn tell_skipped(&self, cluster: &Cluster, skipped: Vec<String>) {

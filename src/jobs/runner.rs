@@ -13,6 +13,9 @@ use tokio_util::sync::CancellationToken;
 use super::{Shared, seconds};
 use crate::telemetry::{JobLabel, JobOutcome};
 
+/// How long a run may go on when the daemon stops.
+const GRACE: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 5 });
+
 /// Asks for a run now. Ringing it while a run is under way asks for one more after it.
 #[derive(Debug, Clone, Default)]
 pub struct Bell(Arc<Notify>);
@@ -139,8 +142,7 @@ where
     }
     let mut failing = false;
     loop {
-        // A run is never cut short from outside: it sees the stop itself, between two transactions.
-        let outcome = run().await;
+        let Some(outcome) = to_its_end(run(), &stop).await else { return Ok(()) };
         let ended_at = shared.clock.now();
         count(&shared, job.name, outcome.is_ok(), ended_at);
         let pause = match outcome {
@@ -169,6 +171,16 @@ where
             () = job.bell.rung() => {}
             () = stop.cancelled() => return Ok(()),
         }
+    }
+}
+
+/// A run is let go on for a moment when the daemon stops: long enough for a transaction, not for an answer
+/// that does not come. Whatever it was doing then is undone, and done by the next start.
+async fn to_its_end<T>(run: impl Future<Output = T>, stop: &CancellationToken) -> Option<T> {
+    let mut run = std::pin::pin!(run);
+    tokio::select! {
+        outcome = &mut run => Some(outcome),
+        () = stop.cancelled() => tokio::time::timeout(GRACE, run).await.ok(),
     }
 }
 

@@ -412,7 +412,7 @@ async fn a_wrong_price_book_leaves_the_last_good_one_in_force() {
     let mut bench = start(folder.path(), &world, "2026-10-02T00:05:00Z", None, "2026-10-01").await;
     bench.keeper.read = Arc::new(|| {
         let wrong = Source { name: "b.yaml".to_owned(), text: "version: x\nsurprise: 1\n".to_owned() };
-        PriceBook::parse(&[wrong.clone()], BillingZone::UTC).map(|book| (book, vec![wrong]))
+        PriceBook::parse(std::slice::from_ref(&wrong), BillingZone::UTC).map(|book| (book, vec![wrong]))
     });
     let before = bench.rater.book.borrow().digest;
     let told = bench.keeper.run().await.unwrap_err().to_string();
@@ -463,6 +463,18 @@ async fn the_last_result_decides_on_readiness_and_a_failure_is_followed_by_anoth
     let now: DateTime<Utc> = bench.shared.clock.now();
     assert_eq!((last.outcome, last.last_success), (Ok("done".to_owned()), Some(now)));
     assert_eq!(runs.load(Ordering::SeqCst), 2);
+    bench.close().await;
+}
+
+#[tokio::test]
+async fn a_run_that_does_not_end_is_left_behind_when_the_daemon_stops() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = Arc::new(World::default());
+    let bench = start(folder.path(), &world, "2026-10-02T00:05:00Z", None, "2026-10-01").await;
+    let stop = bench.shared.supervisor.stopping();
+    stop.cancel();
+    let driven = drive(job(true), Board::new(), bench.shared.clone(), stop, std::future::pending);
+    tokio::time::timeout(Duration::from_secs(4), driven).await.unwrap().unwrap();
     bench.close().await;
 }
 
