@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use defray_ledger::Assumed;
-use defray_pricing::names::{ClusterName, PriceClass};
+use defray_pricing::names::{ClusterName, PriceClass, VirtualNamespace};
 use defray_pricing::ownership::{Span, Timeline};
 use defray_pricing::time::{Hour, HourRange};
 use defray_pricing::usage::UsageHour;
@@ -162,14 +162,28 @@ impl Objects {
         let Some(source) = &self.settings.pods else { return Ok(prometheus::PodLabels::default()) };
         let pods = self.collector().await?.pods().await.map_err(|error| with_mend(&error))?;
         let labels = pods.into_iter().map(|pod| {
-            let mut labels = BTreeMap::new();
-            labels.insert(source.virtual_namespace.clone(), pod.virtual_namespace.to_string());
-            if let Some(manager) = pod.managed_by {
-                labels.insert(source.managed_by.clone(), manager);
-            }
+            let labels = labels_of(source, pod.managed_by, &pod.virtual_namespace);
             ((pod.namespace, pod.name), labels)
         });
         Ok(prometheus::PodLabels { labels: labels.collect() })
+    }
+}
+
+/// The labels by which measuring tells a synced pod from one of the virtual cluster's own.
+fn labels_of(
+    source: &kubernetes::PodSource,
+    managed_by: Option<String>,
+    virtual_namespace: &VirtualNamespace,
+) -> BTreeMap<String, String> {
+    match managed_by {
+        Some(manager) => BTreeMap::from([
+            (source.managed_by.clone(), manager),
+            (source.virtual_namespace.clone(), virtual_namespace.to_string()),
+        ]),
+        None => {
+            let own = source.control_plane_values.first();
+            own.map(|value| (source.control_plane_label.clone(), value.clone())).into_iter().collect()
+        }
     }
 }
 
@@ -268,5 +282,15 @@ mod tests {
         assert_eq!(pool("2026-10-01T10:00:00Z", "late").as_deref(), Some("first"));
         assert_eq!(pool("2026-10-07T10:00:00Z", "late").as_deref(), Some("second"));
         assert!(directory(&timeline, &ClusterName::from("other"), Hour::from_index(0)).classes.is_empty());
+    }
+
+    #[test]
+    fn a_virtual_clusters_own_pods_are_told_by_its_label_and_synced_ones_by_their_namespace() {
+        let source = kubernetes::PodSource::default();
+        let synced = labels_of(&source, Some("vc".to_owned()), &VirtualNamespace::from("shop"));
+        assert_eq!(synced["vcluster.loft.sh/managed-by"], "vc");
+        assert_eq!(synced["vcluster.loft.sh/namespace"], "shop");
+        let own = labels_of(&source, None, &VirtualNamespace::from(VirtualNamespace::CONTROL_PLANE));
+        assert_eq!(own, BTreeMap::from([("app".to_owned(), "vcluster".to_owned())]));
     }
 }
