@@ -175,16 +175,14 @@ fn labels_of(
     managed_by: Option<String>,
     virtual_namespace: &VirtualNamespace,
 ) -> BTreeMap<String, String> {
-    match managed_by {
-        Some(manager) => BTreeMap::from([
-            (source.managed_by.clone(), manager),
-            (source.virtual_namespace.clone(), virtual_namespace.to_string()),
-        ]),
-        None => {
-            let own = source.control_plane_values.first();
-            own.map(|value| (source.control_plane_label.clone(), value.clone())).into_iter().collect()
-        }
-    }
+    let Some(manager) = managed_by else {
+        let own = source.control_plane_values.first();
+        return own.map(|value| (source.control_plane_label.clone(), value.clone())).into_iter().collect();
+    };
+    BTreeMap::from([
+        (source.managed_by.clone(), manager),
+        (source.virtual_namespace.clone(), virtual_namespace.to_string()),
+    ])
 }
 
 impl Observe for Objects {
