@@ -11,6 +11,7 @@ use defray_pricing::time::Period;
 
 use crate::telemetry::LogFormat;
 
+mod daemon;
 mod demo;
 mod exit;
 mod output;
@@ -101,9 +102,10 @@ Examples:
     Report(Report),
     /// Push every cost report that changed to the configured destinations, now
     #[command(after_long_help = "\
-What the daemon does by its schedule, by hand. What a receiver already has is not sent again, and what it may
-have is sent under the same idempotency key, so pushing twice books nothing twice. While a daemon runs on a
-ledger in a directory, that daemon pushes, and this command is refused.
+What the daemon does every day at push.daily_at, by hand. What a receiver already has is not sent again, and
+what it may have is sent under the same idempotency key, so pushing twice books nothing twice. While a daemon
+runs on a ledger in a directory, only that daemon pushes: this command then asks it to, at http.listen and with
+its token, and does not wait for what comes of it.
 
 Example:
   defray push --config defray.yaml")]

@@ -1,4 +1,5 @@
-//! What people and programs read: statements, series for Grafana, metrics, health, and a page.
+//! What people and programs read: statements, series for Grafana, metrics, health, and a page; and the one
+//! thing they can ask for, a push.
 //!
 //! Every route but the health checks wants the token, where one is configured; without one the daemon
 //! listens on loopback only and answers only requests that were addressed to loopback. Authentication
@@ -12,6 +13,7 @@
 //! | `/api/v1/reports/{period}/summary.csv` | one row for each cost centre and tenant |
 //! | `/api/v1/reports/{period}/{tenant}.json` | one tenant's statements |
 //! | `/api/v1/grafana/costs/daily`, `/monthly` | rows for Grafana |
+//! | `POST /api/v1/push` | pushes whatever changed, now |
 //! | `/metrics` | metrics, in the OpenMetrics text format |
 //! | `/livez`, `/readyz`, `/healthz` | health; open, so that probes need no secret |
 
@@ -26,6 +28,7 @@ mod months;
 mod pages;
 mod periods;
 mod problems;
+mod push;
 mod query;
 mod reports;
 mod server;
@@ -37,10 +40,10 @@ use std::time::Duration;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::get;
+use axum::routing::{get, post};
 use defray_ledger::Ledger;
 use defray_pricing::problem::Problem;
-use defray_pricing::time::BillingZone;
+use defray_pricing::time::{BillingZone, Period};
 use defray_reports::Definitions;
 use secrecy::SecretString;
 use tower_http::compression::CompressionLayer;
@@ -82,6 +85,27 @@ impl std::fmt::Debug for NotReady {
     }
 }
 
+/// Asks for a push of whatever changed in a period, or in all of them, now.
+#[derive(Clone)]
+pub struct PushNow(Arc<dyn Fn(Option<Period>) + Send + Sync>);
+
+impl PushNow {
+    /// Calls a function each time; it must not wait for the push.
+    pub fn new(ask: impl Fn(Option<Period>) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(ask))
+    }
+
+    fn ask(&self, period: Option<Period>) {
+        (self.0)(period);
+    }
+}
+
+impl std::fmt::Debug for PushNow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PushNow")
+    }
+}
+
 /// What the routes read from.
 #[derive(Debug, Clone)]
 pub struct Sources {
@@ -93,6 +117,8 @@ pub struct Sources {
     pub zone: BillingZone,
     /// Why the daemon cannot do its work.
     pub not_ready: NotReady,
+    /// Asks for a push; none where there is no destination.
+    pub push_now: Option<PushNow>,
     /// The metrics.
     pub telemetry: Telemetry,
     /// The owner of the threads that write large answers.
@@ -147,6 +173,7 @@ pub fn router(state: State) -> Router {
         .route("/api/v1/reports/{period}/{file}", get(reports::part))
         .route("/api/v1/grafana/costs/daily", get(grafana::daily))
         .route("/api/v1/grafana/costs/monthly", get(grafana::monthly))
+        .route("/api/v1/push", post(push::now))
         .route("/metrics", get(health::metrics))
         .fallback(|| async { Error::NoSuchRoute })
         .layer(from_fn_with_state(state.clone(), access::check));

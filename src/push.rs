@@ -7,7 +7,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use defray_ledger::{DeliveryState, Ledger, Scope, WriteGuard};
@@ -19,12 +18,15 @@ use crate::clock::Clock;
 use crate::telemetry::{DeliveryLabel, Metrics, SinkLabel};
 
 mod address;
+mod asked;
 mod deliver;
 mod enqueue;
 mod retry;
+mod schedule;
 mod signing;
 pub mod webhook;
 
+pub use schedule::{DailyAt, NotATime};
 pub use signing::{SecretError, SigningSecret};
 
 /// What is pushed where.
@@ -34,18 +36,13 @@ pub struct Settings {
     pub source: String,
     /// The zone billing periods begin in.
     pub zone: BillingZone,
-    /// How long a report of an open period stays as it is: amounts move every hour, and a receiver need
-    /// not hear of each. The first revision, and everything about a closed period, goes at once.
-    pub open_interval: Duration,
+    /// When a report of an open period is said anew: amounts move every hour, and a receiver need not hear
+    /// of each. The first revision, and everything about a closed period, goes at once.
+    pub daily_at: DailyAt,
     /// Whether the numbers are made up for a demonstration.
     pub demo: bool,
     /// The destinations.
     pub sinks: Vec<webhook::Settings>,
-}
-
-impl Settings {
-    /// How long a report of an open period stays as it is, where nothing else is said.
-    pub const OPEN_INTERVAL: Duration = Duration::from_hours(24);
 }
 
 /// What was last looked at for a destination and period: while it stays the same there is nothing to do.
@@ -71,6 +68,8 @@ pub struct Pusher {
     sinks: Arc<Vec<webhook::Webhook>>,
     /// Saves work only: a restart looks at everything once more.
     looked: Arc<Mutex<Looked>>,
+    /// What is pushed by the next run even if its time has not come.
+    asked: asked::Asked,
     /// Destinations that asked for a pause.
     paused: Arc<Mutex<BTreeMap<String, DateTime<Utc>>>>,
 }
@@ -108,8 +107,14 @@ impl Pusher {
             settings: Arc::new(settings),
             sinks: Arc::new(sinks),
             looked: Arc::default(),
+            asked: asked::Asked::default(),
             paused: Arc::default(),
         })
+    }
+
+    /// Makes the next run push whatever changed in a period, or in all, whatever the schedule says.
+    pub fn ask(&self, period: Option<Period>) {
+        self.asked.add(period);
     }
 
     /// Brings every destination up to date, as far as it lets us; says what was done. An error is what a

@@ -5,3 +5,4 @@ mod files;
 mod fixture;
 mod grafana;
 mod pages;
+mod push;

@@ -1,6 +1,7 @@
 //! Deliveries to a receiver over HTTP.
 
 mod contract;
+mod daemon;
 mod receiver;
 mod settings;
 
@@ -60,7 +61,7 @@ impl Office {
         let settings = Settings {
             source: "prod-1".to_owned(),
             zone: BillingZone::UTC,
-            open_interval: Duration::from_hours(1),
+            daily_at: "13:00".parse().unwrap(),
             demo: false,
             sinks: vec![sink.clone()],
         };

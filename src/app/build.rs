@@ -11,8 +11,8 @@ use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::http::{self, NotReady, Sources};
-use crate::jobs::{Board, Cluster, ReadBook, Shared};
+use crate::http::{self, NotReady, PushNow, Sources};
+use crate::jobs::{Bell, Board, Cluster, ReadBook, Shared};
 use crate::push::Pusher;
 use crate::supervise::Supervisor;
 use crate::telemetry::Telemetry;
@@ -77,6 +77,8 @@ pub struct App {
     pub(super) routes: axum::Router,
     /// None where nothing is to be pushed.
     pub(super) pusher: Option<Pusher>,
+    /// Wakes the pusher: rung by who rates and by who asks for a push.
+    pub(super) push: Bell,
     pub(super) demo: bool,
 }
 
@@ -107,13 +109,26 @@ impl App {
         };
         let (book, _) = watch::channel(Arc::new(book));
         let board = Board::new();
-        let routes = routes(&config, &shared, &telemetry, &board, demo).map_err(NotStarted::Problems)?;
         let pusher = match config.push.webhooks.as_slice() {
             [] => None,
-            _ => Some(super::pusher(&config, config.push.every, demo, &shared)?),
+            _ => Some(super::pusher(&config, demo, &shared)?),
         };
+        let push = Bell::new();
+        let sources = Sources {
+            ledger: shared.ledger.clone(),
+            clock: shared.clock.clone(),
+            zone: config.billing.zone,
+            not_ready: not_ready(&board),
+            push_now: pusher.clone().map(|pusher| push_now(pusher, push.clone())),
+            telemetry,
+            supervisor: shared.supervisor.clone(),
+            token: config.http.token.as_ref().map(crate::config::Secret::value),
+            demo,
+        };
+        let state = http::State::new(sources).map_err(NotStarted::Problems)?;
+        let routes = http::router(state);
         let listener = Arc::new(listener);
-        Ok(Self { config, clusters, shared, board, book, read_book, listener, routes, pusher, demo })
+        Ok(Self { config, clusters, shared, board, book, read_book, listener, routes, pusher, push, demo })
     }
 
     /// Where it listens: tests ask for port 0.
@@ -142,26 +157,17 @@ impl App {
     }
 }
 
-/// What is served: the same ledger and the same clock that the jobs work with.
-fn routes(
-    config: &Config,
-    shared: &Shared,
-    telemetry: &Telemetry,
-    board: &Board,
-    demo: bool,
-) -> Result<axum::Router, Vec<Problem>> {
+fn not_ready(board: &Board) -> NotReady {
     let board = board.clone();
-    let state = http::State::new(Sources {
-        ledger: shared.ledger.clone(),
-        clock: shared.clock.clone(),
-        zone: config.billing.zone,
-        not_ready: NotReady::new(move || board.not_ready()),
-        telemetry: telemetry.clone(),
-        supervisor: shared.supervisor.clone(),
-        token: config.http.token.as_ref().map(crate::config::Secret::value),
-        demo,
-    })?;
-    Ok(http::router(state))
+    NotReady::new(move || board.not_ready())
+}
+
+/// First the wish, then the bell: a run that the bell starts must find it.
+fn push_now(pusher: Pusher, bell: Bell) -> PushNow {
+    PushNow::new(move |period| {
+        pusher.ask(period);
+        bell.ring();
+    })
 }
 
 /// Opens the ledger of a configuration.

@@ -49,7 +49,7 @@ impl App {
     }
 
     fn start(self) {
-        let bells = Bells::default();
+        let bells = Bells { push: self.push.clone(), ..Bells::default() };
         self.start_book(&bells);
         self.start_observe(&bells);
         let past = KnownPast::default();

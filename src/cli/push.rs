@@ -1,11 +1,9 @@
 //! Pushes by hand what the daemon pushes by its schedule.
 
-use std::time::Duration;
-
 use anyhow::Context;
-use defray_ledger::Ledger;
+use defray_ledger::{Ledger, OpenError};
 
-use super::{Failure, output};
+use super::{Failure, daemon, output};
 use crate::app;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -20,13 +18,27 @@ pub(super) async fn run(config: &Config) -> Result<(), Failure> {
         return Err(Failure::Usage(anyhow::anyhow!("no destination is configured; {mend}")));
     }
     let location = &config.ledger.location;
-    let ledger = Ledger::open(location).await.with_context(|| format!("opening the ledger at {location}"))?;
+    let ledger = match Ledger::open(location).await {
+        Ok(ledger) => ledger,
+        // Who holds the ledger pushes; most likely it is the daemon of this configuration.
+        Err(locked @ OpenError::Locked { .. }) => {
+            let address = daemon::push(config).await.with_context(|| locked.to_string())?;
+            let said = format!("the daemon at {address} holds the ledger and was asked to push now");
+            output::to_stdout(|out| Ok(writeln!(out, "{said}; its log says what comes of it")?))?;
+            return Ok(());
+        }
+        Err(error) => {
+            let error = anyhow::Error::new(error).context(format!("opening the ledger at {location}"));
+            return Err(Failure::Work(error));
+        }
+    };
     let guard = ledger.acquire().await.context("taking over the right to write the ledger")?;
     let supervisor = Supervisor::new();
     supervisor.listen_for_signals().context("listening for signals")?;
     let metrics = Telemetry::new().metrics;
     let shared = Shared { ledger: ledger.clone(), guard, clock: Clock::wall(), metrics, supervisor };
-    let pusher = app::pusher(config, Duration::ZERO, false, &shared)?;
+    let pusher = app::pusher(config, false, &shared)?;
+    pusher.ask(None);
     let outcome = pusher.run().await;
     ledger.close().await;
     let done = outcome.context("pushing")?;

@@ -1,4 +1,4 @@
-//! Where cost reports are pushed to, and how often.
+//! Where cost reports are pushed to, and when.
 
 use std::time::Duration;
 
@@ -8,13 +8,13 @@ use defray_pricing::yaml::Value;
 use super::page::{self, Page};
 use super::place::Place;
 use super::secret::{self, Keys, Secret, TOKEN};
-use crate::push::{Settings, SigningSecret, webhook};
+use crate::push::{DailyAt, SigningSecret, webhook};
 
-/// Where cost reports are pushed to, and how often.
+/// Where cost reports are pushed to, and when.
 #[derive(Debug, Clone)]
 pub struct Push {
-    /// How long a report of an open period stays as it is.
-    pub every: Duration,
+    /// When a report of an open period is said anew.
+    pub daily_at: DailyAt,
     /// The destinations, in the order of the file.
     pub webhooks: Vec<Destination>,
 }
@@ -34,8 +34,8 @@ const PREVIOUS: Keys = Keys { file: "previous_signing_secret_file", env: "previo
 
 pub(super) fn read(value: &Value<'_>, place: &Place<'_>) -> Result<Push, Refused> {
     let mut keys = value.mapping()?;
-    let every = keys.with_default("every", Settings::OPEN_INTERVAL, |value| {
-        value.duration(Duration::from_mins(5)..=Duration::from_hours(24 * 31))
+    let daily_at = keys.with_default("daily_at", DailyAt::default(), |value| {
+        value.parse_with("write hours and minutes from 00:00 to 23:59, such as \"06:00\"", str::parse)
     });
     let seen = std::cell::RefCell::new(std::collections::BTreeMap::new());
     let webhooks = keys.with_default("webhooks", Vec::new(), |value| {
@@ -51,7 +51,7 @@ pub(super) fn read(value: &Value<'_>, place: &Place<'_>) -> Result<Push, Refused
         })
     });
     keys.finish();
-    Ok(Push { every: every?, webhooks: webhooks? })
+    Ok(Push { daily_at: daily_at?, webhooks: webhooks? })
 }
 
 fn destination(value: &Value<'_>, place: &Place<'_>) -> Result<Destination, Refused> {
@@ -94,11 +94,12 @@ fn signing(
 
 impl Push {
     pub(super) fn print(&self, page: &mut Page) {
-        page.section("push", "Where cost reports are pushed to, and how often.", |page| {
+        page.section("push", "Where cost reports are pushed to, and when.", |page| {
             page.raw(
-                "every",
-                &page::duration(self.every),
-                "How long a report of an open period stays as it is. A first report goes at once.",
+                "daily_at",
+                &format!("\"{}\"", self.daily_at),
+                "The time of day, in billing.time_zone, at which reports of open months that changed are sent anew. \
+                 A first report, and whatever changes in a closed month, goes at once.",
             );
             page.list(
                 "webhooks",

@@ -36,7 +36,7 @@ tenancy:
     - {tenant: legacy, cost_center: CC-9, cluster: prod-*, namespaces: [old-*, older]}
     - {tenant: modern, namespaces: ["new"]}
 push:
-  every: 12h
+  daily_at: "18:30"
   webhooks:
     - {name: finops, url: "https://finops.example/costs", token_file: token, signing_secret_env: SIGNING, timeout: 5s}
     - {name: mesh, url: "http://mesh.example/costs", token_env: TOKEN, plain_http: true}
@@ -91,6 +91,7 @@ clusters:
     prometheus: {url: ftp://host, token_file: absent, token_env: EMPTY}
     kubernetes: {in_cluster: true, kubeconfig: x, tenants: {team: \"spec..x\"}}
 push:
+  daily_at: 24:00
   webhooks:
     - {name: a, url: \"http://elsewhere.example\"}
     - {name: b, url: \"https://b.example\", token_env: TOKEN, signing_secret_env: TOKEN}
@@ -114,6 +115,7 @@ surprise: 1
         "clusters[1].prometheus.token_env: the secret is empty",
         "clusters[1].kubernetes: only one of `in_cluster` and `kubeconfig` can be given",
         "`spec..x` is not a field path",
+        "push.daily_at: `24:00` is not a time of day (write hours and minutes from 00:00 to 23:59, such as",
         "push.webhooks[0]: a: http://elsewhere.example/ is not https",
         "push.webhooks[1]: `signing_secret_file` or `signing_secret_env`: a signing secret begins with `whsec_`",
         "unknown key `surprise`",

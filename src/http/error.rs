@@ -52,6 +52,15 @@ pub enum Error {
     /// Query parameters are wrong; all of them are told.
     #[error("query parameters are wrong")]
     Parameters(Vec<Parameter>),
+    /// What was sent is not JSON, by what it says of itself.
+    #[error("send JSON, and say so: `Content-Type: application/json`")]
+    NotJson,
+    /// What was sent cannot be made sense of.
+    #[error("what was sent cannot be used: {0}")]
+    Sent(String),
+    /// Nothing can be pushed.
+    #[error("no destination is configured; describe one in the configuration, under push.webhooks")]
+    NoDestination,
     /// The answer would be larger than memory is kept for.
     #[error("{0}")]
     TooLarge(String),
@@ -102,6 +111,9 @@ impl Error {
             Self::Parameters(_) => {
                 (StatusCode::BAD_REQUEST, "invalid-parameters", "Invalid query parameters")
             }
+            Self::NotJson => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-json", "JSON needed"),
+            Self::Sent(_) => (StatusCode::BAD_REQUEST, "invalid-body", "Invalid request body"),
+            Self::NoDestination => (StatusCode::NOT_FOUND, "no-destination", "No destination configured"),
             Self::TooLarge(_) => (StatusCode::UNPROCESSABLE_ENTITY, "too-large", "Answer too large"),
             Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy", "Busy"),
             Self::Ledger(LedgerError::OutOfScope(_)) => {

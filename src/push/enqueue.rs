@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::PoisonError;
 
 use anyhow::Context;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use defray_ledger::{Delivery, LatestRevision, MonthRecord, PeriodEntry, PeriodState, Scope};
 use defray_pricing::money::Money;
 use defray_pricing::names::{CostCenter, TenantName};
@@ -13,11 +13,21 @@ use defray_reports::cost_report::{CostReport, report_id};
 use defray_reports::{Coverage, Month, Status};
 use sha2::{Digest as _, Sha256};
 
+use super::asked::Wishes;
 use super::{Looks, Pusher, webhook};
 
 impl Pusher {
     /// Puts the next revision of every report that says something new into the outbox; says how many.
     pub(super) async fn enqueue(&self) -> anyhow::Result<u64> {
+        let asked = self.asked.take();
+        let done = self.enqueue_all(&asked).await;
+        if done.is_err() {
+            self.asked.give_back(asked);
+        }
+        done
+    }
+
+    async fn enqueue_all(&self, asked: &Wishes) -> anyhow::Result<u64> {
         let mut new = 0_u64;
         for entry in self.ledger.periods(&Scope::everything(), self.settings.zone).await? {
             let Some(inputs) = entry.inputs else { continue };
@@ -35,9 +45,11 @@ impl Pusher {
                     month = self.month(&entry).await?;
                 }
                 let Some((about, record)) = &month else { break };
-                let (count, settled) = self.enqueue_month(sink, about, record).await.with_context(|| {
-                    format!("preparing the reports of {} for {}", entry.period, sink.name())
-                })?;
+                let wanted = asked.include(entry.period);
+                let (count, settled) =
+                    self.enqueue_month(sink, about, record, wanted).await.with_context(|| {
+                        format!("preparing the reports of {} for {}", entry.period, sink.name())
+                    })?;
                 new = new.saturating_add(count);
                 if settled {
                     self.looked.lock().unwrap_or_else(PoisonError::into_inner).insert(key, looks);
@@ -79,6 +91,7 @@ impl Pusher {
         sink: &webhook::Webhook,
         month: &Month,
         record: &MonthRecord,
+        asked: bool,
     ) -> anyhow::Result<(u64, bool)> {
         let source = &self.settings.source;
         // An id begins with these two parts, percent-encoded as every id is.
@@ -101,7 +114,7 @@ impl Pusher {
             if known.is_some_and(|known| known.content_digest == report.content()) {
                 continue;
             }
-            if !self.is_time(month.status, known, now) {
+            if !asked && !self.is_time(month.status, known, now) {
                 settled = false;
                 continue;
             }
@@ -123,9 +136,12 @@ impl Pusher {
     }
 
     fn is_time(&self, status: Status, known: Option<&LatestRevision>, now: DateTime<Utc>) -> bool {
-        let interval = TimeDelta::from_std(self.settings.open_interval).unwrap_or(TimeDelta::MAX);
+        let settings = &self.settings;
         match known {
-            Some(known) if status == Status::Open => now.signed_duration_since(known.enqueued_at) >= interval,
+            // The last moment, however long ago: one that nobody was there for is caught up with.
+            Some(known) if status == Status::Open => {
+                settings.daily_at.last(settings.zone, now).is_some_and(|moment| moment > known.enqueued_at)
+            }
             _ => true,
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chrono::NaiveDate;
 use defray::clock::Clock;
-use defray::http::{NotReady, Sources, State, router, serve};
+use defray::http::{NotReady, PushNow, Sources, State, router, serve};
 use defray::supervise::{OnError, Supervisor};
 use defray::telemetry::Telemetry;
 use defray_ledger::{ChargeDay, Coverage, Ledger, Location, MonthRecord, WriteGuard};
@@ -31,6 +31,8 @@ pub(crate) struct Server {
     pub(crate) address: String,
     /// What keeps it from its work.
     pub(crate) not_ready: Arc<Mutex<Vec<String>>>,
+    /// Every push that was asked for.
+    pub(crate) pushes: Arc<Mutex<Vec<Option<Period>>>>,
     pub(crate) client: reqwest::Client,
     supervisor: Supervisor,
     _directory: TempDir,
@@ -48,6 +50,8 @@ pub(crate) struct Options {
     pub(crate) token: Option<&'static str>,
     pub(crate) demo: bool,
     pub(crate) empty: bool,
+    /// Nothing can be pushed anywhere.
+    pub(crate) no_destination: bool,
     /// Lines of an extra tenant, to make an answer large.
     pub(crate) many_lines: usize,
 }
@@ -62,11 +66,15 @@ impl Server {
         let supervisor = Supervisor::new();
         let not_ready = Arc::new(Mutex::new(Vec::new()));
         let asked = Arc::clone(&not_ready);
+        let pushes = Arc::new(Mutex::new(Vec::new()));
+        let heard = Arc::clone(&pushes);
+        let push_now = PushNow::new(move |period| heard.lock().unwrap().push(period));
         let state = State::new(Sources {
             ledger,
             clock: Clock::fixed("2026-10-20T12:00:00Z".parse().unwrap()),
             zone: zone(),
             not_ready: NotReady::new(move || asked.lock().unwrap().clone()),
+            push_now: (!options.no_destination).then_some(push_now),
             telemetry: Telemetry::new(),
             supervisor: supervisor.clone(),
             token: options.token.map(|token| SecretString::from(token.to_owned())),
@@ -80,7 +88,7 @@ impl Server {
             serve(Arc::clone(&listener), routes.clone(), owner.clone())
         });
         let client = reqwest::Client::builder().timeout(Duration::from_secs(20)).build().unwrap();
-        Self { address, not_ready, client, supervisor, _directory: directory }
+        Self { address, not_ready, pushes, client, supervisor, _directory: directory }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {

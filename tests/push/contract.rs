@@ -48,17 +48,65 @@ async fn a_change_is_the_next_revision_and_no_change_is_none() {
     let pusher = office.pusher(&sink(&receiver));
     pusher.run().await.unwrap();
     office.bill("2026-10", &[("team-a", 101), ("team-b", 200)]).await;
-    // An open month moves every hour; the receiver need not hear of each.
+    // An open month moves every hour; the receiver need not hear of each. It is 12:00, and said at 13:00.
     office.wait(3599);
     pusher.run().await.unwrap();
     assert_eq!(receiver.requests().len(), 2);
     office.wait(1);
     pusher.run().await.unwrap();
+    assert_eq!(receiver.requests().len(), 3);
+    // Said at the moment itself, it is not said once more before the next day's.
+    office.bill("2026-10", &[("team-a", 102), ("team-b", 200)]).await;
+    office.wait(86_399);
+    pusher.run().await.unwrap();
+    assert_eq!(receiver.requests().len(), 3);
+    office.wait(1);
+    pusher.run().await.unwrap();
     let expected = [
-        ("prod-1/2026-10/team-a/CC1234".to_owned(), vec![1, 2]),
+        ("prod-1/2026-10/team-a/CC1234".to_owned(), vec![1, 2, 3]),
         ("prod-1/2026-10/team-b/CC1234".to_owned(), vec![1]),
     ];
     assert_eq!(receiver.applied(), BTreeMap::from(expected));
+}
+
+#[tokio::test]
+async fn moments_that_nobody_was_there_for_are_caught_up_with_once() {
+    let receiver = Receiver::start(&[]).await;
+    let office = Office::open().await;
+    office.bill("2026-10", &[("team-a", 100)]).await;
+    office.pusher(&sink(&receiver)).run().await.unwrap();
+    office.bill("2026-10", &[("team-a", 101)]).await;
+    let office = office.reopen().await;
+    // Three days later, and not at the hour of the schedule.
+    office.wait(3 * 86_400 + 7200);
+    let pusher = office.pusher(&sink(&receiver));
+    pusher.run().await.unwrap();
+    assert_eq!(receiver.requests().len(), 2);
+    office.bill("2026-10", &[("team-a", 102)]).await;
+    pusher.run().await.unwrap();
+    assert_eq!(receiver.requests().len(), 2, "the days before are not made up for one by one");
+}
+
+#[tokio::test]
+async fn what_is_asked_for_goes_before_its_time_and_once() {
+    let receiver = Receiver::start(&[]).await;
+    let office = Office::open().await;
+    for period in ["2026-09", "2026-10"] {
+        office.bill(period, &[("team-a", 100)]).await;
+    }
+    let pusher = office.pusher(&sink(&receiver));
+    pusher.run().await.unwrap();
+    for period in ["2026-09", "2026-10"] {
+        office.bill(period, &[("team-a", 101)]).await;
+    }
+    pusher.ask(Some("2026-10".parse().unwrap()));
+    pusher.ask(Some("2026-10".parse().unwrap()));
+    assert_eq!(pusher.run().await.unwrap(), "1 reports new or revised, 1 delivered, 0 waiting");
+    assert_eq!(receiver.applied()["prod-1/2026-10/team-a/CC1234"], [1, 2]);
+    office.bill("2026-10", &[("team-a", 102)]).await;
+    assert_eq!(pusher.run().await.unwrap(), "0 reports new or revised, 0 delivered, 0 waiting");
+    pusher.ask(None);
+    assert_eq!(pusher.run().await.unwrap(), "2 reports new or revised, 2 delivered, 0 waiting");
 }
 
 #[tokio::test]
@@ -77,7 +125,7 @@ async fn a_statement_that_is_no_more_is_said_to_be_nothing() {
     // Said once; and if it comes back, it comes back as the next revision.
     pusher.run().await.unwrap();
     office.bill("2026-10", &[("team-a", 300), ("team/b", 5)]).await;
-    office.wait(3600);
+    office.wait(86_400);
     pusher.run().await.unwrap();
     assert_eq!(receiver.applied()["prod-1/2026-10/team%2Fb/CC1234"], [1, 2, 3]);
     assert_eq!(receiver.requests().len(), 5);
@@ -123,7 +171,7 @@ async fn nothing_is_lost_and_nothing_counts_twice() {
                 office.wait(20);
             }
             office = office.reopen().await;
-            office.wait(3600);
+            office.wait(86_400);
         }
         loop {
             let _said = office.pusher(&sink(&receiver)).run().await;
