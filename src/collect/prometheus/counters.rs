@@ -2,13 +2,15 @@
 //! last sample before it carried in, so that the hours of a counter add up to what it counted.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use defray_pricing::Overflow;
 use defray_pricing::quantity::Quantity;
 use defray_pricing::time::Hour;
 
 use super::client::HOUR_MS;
-use super::envelope::{Labels, Series};
+use super::envelope::{Labels, Sample, Series};
+use super::identity::Views;
 use super::reading::Scale;
 
 /// How far back a sample is carried in, and the longest gap whose growth is billed.
@@ -36,15 +38,74 @@ impl Growth {
     }
 }
 
+/// How near the samples of one scraper another's are left out: within the time that a sample stands for,
+/// the first is not gone. Else the last minute of an hour would count there and again in the next.
+const LOOKBACK_MS: i64 = 300_000;
+
+/// A counter, as far as anybody saw it.
+#[derive(Debug, Clone)]
+pub(super) struct Counter {
+    /// Its samples, with the labels of the first who saw it.
+    pub(super) series: Series,
+    /// When one scraper's samples follow another's.
+    joints: Vec<i64>,
+    /// When another scraper last saw the same thing before the first sample: up to then it has counted.
+    since: i64,
+}
+
+/// Joins what several scrapers saw: the first as it is, the others where those before were not yet or no
+/// more there. A counter is known again by its `instance` labels.
+pub(super) fn stitch(views: Views, instance: &[String]) -> Vec<Counter> {
+    let kept = |name: &String| instance.contains(name) || PARTS.contains(&name.as_str());
+    let own = |series: &Series| -> Labels {
+        let labels = series.labels.iter().filter(|(name, _)| kept(name));
+        labels.map(|(name, value)| (name.clone(), value.clone())).collect()
+    };
+    let mut spans: Vec<RangeInclusive<i64>> = Vec::new();
+    let mut found: Vec<(Labels, Labels, Vec<(Sample, usize)>)> = Vec::new();
+    for (view, series) in views.into_iter().enumerate() {
+        let before = found.len();
+        let times = || series.iter().flat_map(|one| one.samples.iter().map(|sample| sample.at));
+        let reach = times().min().zip(times().max());
+        let reach = reach.map(|(a, b)| a.saturating_sub(LOOKBACK_MS)..=b.saturating_add(LOOKBACK_MS));
+        for one in series {
+            let labels = own(&one);
+            let outside = |sample: &Sample| spans.iter().all(|span| !span.contains(&sample.at));
+            let samples = one.samples.into_iter().filter(outside).map(|sample| (sample, view));
+            match found.iter_mut().take(before).find(|(own, ..)| *own == labels) {
+                Some((_, _, known)) => known.extend(samples),
+                None => found.push((labels, one.labels, samples.collect())),
+            }
+        }
+        spans.extend(reach);
+    }
+    let mut all: Vec<(Sample, usize)> = found.iter().flat_map(|(.., samples)| samples).copied().collect();
+    all.sort_by_key(|(sample, _)| sample.at);
+    let joined = found.into_iter().map(|(_, labels, samples)| joined(labels, samples, &all));
+    joined.collect()
+}
+
+fn joined(labels: Labels, mut samples: Vec<(Sample, usize)>, all: &[(Sample, usize)]) -> Counter {
+    samples.sort_by_key(|(sample, _)| sample.at);
+    let pairs = samples.iter().zip(samples.iter().skip(1));
+    let joints = pairs.filter(|((_, a), (_, b))| a != b).map(|(_, (sample, _))| sample.at).collect();
+    let since = samples.first().and_then(|(first, view)| {
+        let mut others = all.iter().rev().filter(|(sample, by)| sample.at < first.at && by != view);
+        others.next().map(|(sample, _)| sample.at)
+    });
+    let samples = samples.into_iter().map(|(sample, _)| sample).collect();
+    Counter { series: Series { labels, samples }, joints, since: since.unwrap_or(i64::MIN) }
+}
+
 /// A reading, rounded to the quantity's 1e-6: differences of rounded readings telescope exactly.
 type Rounded = (i64, Quantity);
 
-/// The growth of one series in `hour`, given the samples of the hour and of the hour before.
+/// The growth of one counter in `hour`, given the samples of the hour and of the hour before.
 ///
 /// An increase belongs to the hour of its later sample. `started` is the start of what the counter
 /// counts for, if known: a series without a predecessor counts from zero if it started since.
 pub(super) fn growth(
-    series: &Series,
+    counter: &Counter,
     scale: Scale,
     hour: Hour,
     started: Option<i64>,
@@ -53,17 +114,18 @@ pub(super) fn growth(
     let end = hour.end().timestamp_millis();
     let mut carried = None;
     let mut within = Vec::new();
-    for sample in &series.samples {
+    for sample in &counter.series.samples {
         if sample.at >= start.saturating_sub(REACH_MS) && sample.at < start {
             carried = Some((sample.at, scale.quantity(sample.value)?));
         } else if (start..end).contains(&sample.at) {
             within.push((sample.at, scale.quantity(sample.value)?));
         }
     }
-    telescope(carried, &within, started)
+    telescope(counter, carried, &within, started)
 }
 
 fn telescope(
+    counter: &Counter,
     carried: Option<Rounded>,
     samples: &[Rounded],
     started: Option<i64>,
@@ -76,8 +138,15 @@ fn telescope(
             |since: i64| started.is_some_and(|s| s > since && s <= at && at.saturating_sub(s) <= REACH_MS);
         match before {
             Some((then, last)) => {
-                // A counter that went down was reset and counts from zero again.
-                let grown = if value < last { value } else { value.checked_sub(last)? };
+                let grown = if value >= last {
+                    value.checked_sub(last)?
+                } else if counter.joints.contains(&at) && !from_zero(then) {
+                    // Another scraper's sample may be of a moment before: nothing went back to zero.
+                    Quantity::ZERO
+                } else {
+                    // A counter that went down was reset and counts from zero again.
+                    value
+                };
                 if at.saturating_sub(then) <= REACH_MS {
                     growth.measured = growth.measured.checked_add(grown)?;
                 } else if from_zero(then) {
@@ -86,7 +155,7 @@ fn telescope(
                     growth.unmeasured = growth.unmeasured.checked_add(grown)?;
                 }
             }
-            None if from_zero(i64::MIN) => growth.measured = growth.measured.checked_add(value)?,
+            None if from_zero(counter.since) => growth.measured = growth.measured.checked_add(value)?,
             None => growth.baseline = growth.baseline.checked_add(value)?,
         }
         before = Some((at, value));
@@ -106,6 +175,9 @@ pub(super) struct Starts {
     exact: BTreeMap<Labels, i64>,
     containers: BTreeMap<(String, String, String), Vec<i64>>,
 }
+
+/// Labels that tell the counters of one thing apart.
+const PARTS: [&str; 3] = ["container", "cpu", "interface"];
 
 /// Labels that counters have beside those of the thing they count for.
 const COUNTER_LABELS: [&str; 3] = ["__name__", "cpu", "interface"];
@@ -146,7 +218,6 @@ impl Starts {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::envelope::Sample;
     use super::super::reading::Reading;
     use super::*;
 
@@ -161,8 +232,63 @@ mod tests {
     fn measured(samples: &[(i64, u32)], started: Option<i64>) -> (i64, i64) {
         let samples = samples.iter().map(|&(m, v)| Sample { at: at(m), value: Reading::whole(v) }).collect();
         let series = Series { labels: Labels::new(), samples };
-        let growth = growth(&series, Scale::ONE, HOUR, started.map(at)).unwrap();
+        let growth = growth(&alone(series), Scale::ONE, HOUR, started.map(at)).unwrap();
         (growth.measured.micros() / 1_000_000, growth.unmeasured.micros() / 1_000_000)
+    }
+
+    fn alone(series: Series) -> Counter {
+        stitch(vec![vec![series]], &[]).remove(0)
+    }
+
+    /// What a scraper saw of a container: its cgroup, minutes and core-seconds.
+    fn seen(id: &str, samples: impl IntoIterator<Item = (i64, u32)>) -> Series {
+        let samples = samples.into_iter().map(|(m, v)| Sample { at: at(m), value: Reading::whole(v) });
+        Series { labels: Labels::from([("id".to_owned(), id.to_owned())]), samples: samples.collect() }
+    }
+
+    /// What several scrapers' views come to, in core-seconds.
+    fn together(views: Views, started: Option<i64>) -> i64 {
+        let counters = stitch(views, &["id".to_owned()]);
+        let grown = counters.iter().map(|c| growth(c, Scale::ONE, HOUR, started.map(at)).unwrap());
+        grown.map(|growth| growth.measured.micros()).sum::<i64>() / 1_000_000
+    }
+
+    fn minutely(minutes: std::ops::Range<i64>) -> impl Iterator<Item = (i64, u32)> {
+        minutes.map(|minute| (minute, u32::try_from(minute + 60).unwrap()))
+    }
+
+    #[test]
+    fn scrapers_that_hand_over_saw_one_counter() {
+        let old = || vec![seen("a", minutely(-60..30))];
+        let new = || vec![seen("a", minutely(31..60))];
+        assert_eq!(together(vec![old(), new()], None), 60);
+        assert_eq!(together(vec![new(), old()], None), 60, "whoever has more samples");
+        assert_eq!(together(vec![old(), new()], Some(10)), 60, "what was counted is not counted again");
+    }
+
+    #[test]
+    fn a_container_restarted_at_the_handover_counts_from_its_start() {
+        let old = vec![seen("a", minutely(-60..30))];
+        let new = vec![seen("b", (31..60).map(|m| (m, u32::try_from(m - 30).unwrap())))];
+        assert_eq!(together(vec![old, new], Some(30)), 30 + 29);
+    }
+
+    #[test]
+    fn a_container_under_another_cgroup_is_not_counted_twice() {
+        let old = vec![seen("a", (10..30).map(|m| (m, u32::try_from(m).unwrap())))];
+        let new = vec![seen("b", (36..60).map(|m| (m, u32::try_from(m).unwrap())))];
+        assert_eq!(together(vec![old, new], Some(9)), 29 + 23, "the first from zero, the second not");
+    }
+
+    #[test]
+    fn what_two_scrapers_see_at_once_counts_once() {
+        let one = || vec![seen("a", minutely(-60..60))];
+        assert_eq!(together(vec![one(), one()], None), 60);
+        let longer = vec![seen("a", minutely(-60..64))];
+        assert_eq!(together(vec![one(), longer], None), 60);
+        let behind = vec![seen("a", (36..60).map(|m| (m, 80)))];
+        let old = vec![seen("a", minutely(-60..30))];
+        assert_eq!(together(vec![old, behind], None), 30, "an older value is no reset");
     }
 
     #[test]
@@ -227,7 +353,7 @@ mod tests {
                     (hour.start().timestamp_millis() - HOUR_MS, hour.end().timestamp_millis());
                 let seen = samples.iter().copied().filter(|s| (from..until).contains(&s.at)).collect();
                 let series = Series { labels: Labels::new(), samples: seen };
-                let growth = growth(&series, Scale::CORE_SECONDS, hour, None).unwrap();
+                let growth = growth(&alone(series), Scale::CORE_SECONDS, hour, None).unwrap();
                 prop_assert_eq!(growth.unmeasured, Quantity::ZERO);
                 total += growth.measured.micros();
             }

@@ -71,9 +71,20 @@ impl Marks {
     /// None of them.
     pub(super) const NONE: Self = Self([None; 60]);
 
+    /// What the first scraper saw, each mark it lacks filled from the next that has it.
+    pub(super) fn of(views: &[Vec<Series>], hour: Hour) -> Self {
+        let mut marks = Self::NONE;
+        for view in views {
+            for (slot, seen) in marks.0.iter_mut().zip(Self::of_one(view, hour).0) {
+                *slot = slot.or(seen);
+            }
+        }
+        marks
+    }
+
     /// From the series of one scraper. Where instances of the thing overlap (the old one not yet marked
     /// stale) only the larger value counts: there is only one of it.
-    pub(super) fn of(series: &[Series], hour: Hour) -> Self {
+    fn of_one(series: &[Series], hour: Hour) -> Self {
         let mut marks = Self::NONE;
         for sample in series.iter().flat_map(|one| &one.samples) {
             let slot = mark_of(sample, hour).and_then(|m| usize::try_from(m).ok());
@@ -157,7 +168,7 @@ mod tests {
 
     #[test]
     fn sixty_marks_are_an_hour() {
-        let marks = Marks::of(&[series(0..60, 2)], HOUR);
+        let marks = Marks::of(&[vec![series(0..60, 2)]], HOUR);
         assert_eq!(marks.quantity(Scale::MARKS, MarkSet::ALL).unwrap().micros(), 2_000_000);
         assert_eq!(marks.set(), MarkSet::ALL);
         assert_eq!(MarkSet::ALL.minutes(), Minutes::FULL);
@@ -165,7 +176,7 @@ mod tests {
 
     #[test]
     fn a_missing_mark_adds_nothing() {
-        let marks = Marks::of(&[series(0..45, 2)], HOUR);
+        let marks = Marks::of(&[vec![series(0..45, 2)]], HOUR);
         assert_eq!(marks.quantity(Scale::MARKS, MarkSet::ALL).unwrap().micros(), 1_500_000);
         assert_eq!(marks.set().minutes().get(), 45);
         assert_eq!(marks.set().hours().unwrap().micros(), 750_000);
@@ -173,15 +184,27 @@ mod tests {
 
     #[test]
     fn the_mark_at_the_end_belongs_to_the_next_hour() {
-        let marks = Marks::of(&[series(-1..61, 1)], HOUR);
+        let marks = Marks::of(&[vec![series(-1..61, 1)]], HOUR);
         assert_eq!(marks.quantity(Scale::MARKS, MarkSet::ALL).unwrap().micros(), 1_000_000);
     }
 
     #[test]
     fn instances_that_overlap_count_once() {
-        let marks = Marks::of(&[series(0..40, 2), series(30..60, 3)], HOUR);
+        let marks = Marks::of(&[vec![series(0..40, 2), series(30..60, 3)]], HOUR);
         let sum = marks.quantity(Scale::MARKS, MarkSet::ALL).unwrap();
         assert_eq!(sum.micros(), (30 * 2 + 30 * 3) * 1_000_000 / 60);
+    }
+
+    #[test]
+    fn scrapers_that_hand_over_make_one_hour() {
+        let handover = [vec![series(0..31, 2)], vec![series(30..60, 2)]];
+        assert_eq!(Marks::of(&handover, HOUR), Marks::of(&[vec![series(0..60, 2)]], HOUR));
+    }
+
+    #[test]
+    fn what_two_scrapers_see_at_once_counts_once() {
+        let marks = Marks::of(&[vec![series(0..60, 2)], vec![series(10..60, 3)]], HOUR);
+        assert_eq!(marks, Marks::of(&[vec![series(0..60, 2)]], HOUR), "the first is right");
     }
 
     #[test]

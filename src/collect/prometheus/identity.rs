@@ -1,5 +1,6 @@
 //! Everything is measured per identity first, so that what is scraped twice counts once.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::envelope::{Labels, Series};
@@ -12,18 +13,23 @@ pub(super) struct Identity<K> {
     pub(super) labels: BTreeSet<String>,
 }
 
-/// Groups series by identity and keeps, for each, what one scraper saw of it: the scraper with most
-/// samples, then the smallest label set.
+/// What each scraper saw of one thing: first the one with most samples, then by the smallest label set.
+pub(super) type Views = Vec<Vec<Series>>;
+
+/// Groups series by identity and, within it, by who scraped them.
 ///
 /// What is neither identity nor `instance` nor the metric's name tells scrapers apart. `instance` labels
 /// tell successive instances of the same thing apart (a restarted container has another `id`): they are
 /// kept together, because each of them holds a part of what the identity used.
+///
+/// The first view counts. The others only say what it does not: an exporter that is rolled out comes back
+/// under another address in the middle of an hour, and each of the two saw a part of it.
 pub(super) fn once<K: Ord>(
     series: Vec<Series>,
     instance: &[String],
     identify: impl Fn(&Series) -> Identity<K>,
     weigh: impl Fn(&Series) -> usize,
-) -> BTreeMap<K, Vec<Series>> {
+) -> BTreeMap<K, Views> {
     let mut scrapers: BTreeMap<K, BTreeMap<Labels, Vec<Series>>> = BTreeMap::new();
     for one in series {
         let Identity { key, labels } = identify(&one);
@@ -37,22 +43,14 @@ pub(super) fn once<K: Ord>(
             .collect();
         scrapers.entry(key).or_default().entry(scraper).or_default().push(one);
     }
-    scrapers.into_iter().filter_map(|(key, candidates)| Some((key, heaviest(candidates, &weigh)?))).collect()
+    scrapers.into_iter().map(|(key, candidates)| (key, heaviest_first(candidates, &weigh))).collect()
 }
 
-fn heaviest(
-    candidates: BTreeMap<Labels, Vec<Series>>,
-    weigh: &impl Fn(&Series) -> usize,
-) -> Option<Vec<Series>> {
-    let mut best: Option<(usize, Vec<Series>)> = None;
-    // In order of label sets, so that the smallest of equals stays.
-    for series in candidates.into_values() {
-        let weight = series.iter().map(weigh).fold(0, usize::saturating_add);
-        if best.as_ref().is_none_or(|(most, _)| weight > *most) {
-            best = Some((weight, series));
-        }
-    }
-    best.map(|(_, series)| series)
+fn heaviest_first(candidates: BTreeMap<Labels, Vec<Series>>, weigh: &impl Fn(&Series) -> usize) -> Views {
+    let mut views: Views = candidates.into_values().collect();
+    // Stable, so that equals stay in order of their label sets.
+    views.sort_by_cached_key(|view| Reverse(view.iter().map(weigh).fold(0, usize::saturating_add)));
+    views
 }
 
 #[cfg(test)]
@@ -74,10 +72,21 @@ mod tests {
         Identity { key: series.label("pod").to_owned(), labels: BTreeSet::from(["pod".to_owned()]) }
     }
 
-    fn kept(series: Vec<Series>) -> Vec<Series> {
+    fn views(series: Vec<Series>) -> Views {
         let mut once = once(series, &["id".to_owned()], by_pod, |s| s.samples.len());
         assert_eq!(once.len(), 1);
         once.pop_first().unwrap().1
+    }
+
+    fn kept(series: Vec<Series>) -> Vec<Series> {
+        views(series).remove(0)
+    }
+
+    #[test]
+    fn the_others_stand_in_by_samples_then_label_set() {
+        let of = |replica, samples| series(&[("pod", "p"), ("replica", replica)], samples);
+        let ordered = views(vec![of("d", 3), of("c", 2), of("b", 3), of("a", 1)]);
+        assert_eq!(ordered, [[of("b", 3)], [of("d", 3)], [of("c", 2)], [of("a", 1)]]);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::client::Client;
 use super::envelope::Series;
 use super::error::MeasureError;
 use super::gauges::MarkSet;
-use super::identity::{Identity, once};
+use super::identity::{Identity, Views, once};
 use super::names::{Names, ObjectLabels};
 use super::queries::{Queries, Query, Shape};
 use super::{Measured, NodeDirectory, Note, NoteKind, PodLabels};
@@ -57,13 +57,13 @@ impl<'a> Measurement<'a> {
         Ok(series)
     }
 
-    /// Asks for series at marks and keeps one scraper's view of each identity.
+    /// Asks for series at marks, and tells scrapers' views of each identity apart.
     async fn ask_once<const N: usize>(
         &mut self,
         query: &Query,
         identity: [&str; N],
         attributes: &[&str],
-    ) -> Result<BTreeMap<[String; N], Vec<Series>>, MeasureError> {
+    ) -> Result<BTreeMap<[String; N], Views>, MeasureError> {
         let series = self.ask(query).await?;
         let attributes: Vec<String> = attributes.iter().map(|label| (*label).to_owned()).collect();
         let labels: BTreeSet<String> = identity.iter().map(|label| (*label).to_owned()).collect();

@@ -8,11 +8,11 @@ use defray_pricing::quantity::Quantity;
 use defray_pricing::usage::{ComputeRow, NetworkRow};
 
 use super::super::NoteKind;
-use super::super::counters::{Growth, Starts, growth, weight};
+use super::super::counters::{Growth, Starts, growth, stitch, weight};
 use super::super::envelope::Series;
 use super::super::error::MeasureError;
 use super::super::gauges::{MarkSet, Marks};
-use super::super::identity::{Identity, once};
+use super::super::identity::{Identity, Views, once};
 use super::super::names::ObjectLabels;
 use super::super::reading::Scale;
 use super::pods::{Pods, summed};
@@ -198,7 +198,7 @@ impl Measurement<'_> {
             if pods.phases_by_name(&key.namespace, &key.pod).only_waited() {
                 continue;
             }
-            let growth = self.grown(&series, Scale::CORE_SECONDS, starts, labels)?;
+            let growth = self.grown(series, Scale::CORE_SECONDS, starts, labels)?;
             self.note(NoteKind::UnmeasuredCpu, &key.namespace, growth.unmeasured)?;
             self.note(NoteKind::UnseenCpu, &key.namespace, growth.baseline)?;
             if growth.measured != Quantity::ZERO {
@@ -216,13 +216,14 @@ impl Measurement<'_> {
 
     fn grown(
         &self,
-        series: &[Series],
+        views: Views,
         scale: Scale,
         starts: &Starts,
         labels: &ObjectLabels,
     ) -> Result<Growth, Overflow> {
-        series.iter().try_fold(Growth::default(), |total, one| {
-            let started = starts.of(one, object(labels), self.hour);
+        let counters = stitch(views, &self.names().instance_labels);
+        counters.iter().try_fold(Growth::default(), |total, one| {
+            let started = starts.of(&one.series, object(labels), self.hour);
             total.checked_add(growth(one, scale, self.hour, started)?)
         })
     }
@@ -276,7 +277,7 @@ impl Measurement<'_> {
             if waited || pods.shares_host_network(&key.namespace, &key.pod) {
                 continue;
             }
-            let growth = self.grown(&series, Scale::BYTES, starts, labels)?;
+            let growth = self.grown(series, Scale::BYTES, starts, labels)?;
             self.note(NoteKind::UnmeasuredEgress, &key.namespace, growth.unmeasured)?;
             self.note(NoteKind::UnseenEgress, &key.namespace, growth.baseline)?;
             if growth.measured == Quantity::ZERO {

@@ -11,7 +11,7 @@ use super::super::NodeDirectory;
 use super::super::envelope::Series;
 use super::super::error::MeasureError;
 use super::super::gauges::{MarkSet, Marks};
-use super::super::identity::{Identity, once};
+use super::super::identity::{Identity, Views, once};
 use super::super::names::{Names, metric_label};
 use super::super::reading::{Reading, Scale};
 use super::{Classes, Measurement, add, node_label};
@@ -107,7 +107,7 @@ impl Measurement<'_> {
         Ok(())
     }
 
-    fn by_node(&self, series: Vec<Series>, attributes: &[&str]) -> BTreeMap<String, Vec<Series>> {
+    fn by_node(&self, series: Vec<Series>, attributes: &[&str]) -> BTreeMap<String, Views> {
         let state = &self.names().state;
         let attributes: Vec<String> = attributes.iter().map(|label| (*label).to_owned()).collect();
         let identify = |one: &Series| {

@@ -6,9 +6,9 @@ use defray_pricing::names::{Namespace, StorageClass, VirtualNamespace};
 use defray_pricing::quantity::Quantity;
 use defray_pricing::usage::{LoadBalancerRow, QuotaRow, StorageRow};
 
-use super::super::envelope::Series;
 use super::super::error::MeasureError;
 use super::super::gauges::{MarkSet, Marks};
+use super::super::identity::Views;
 use super::super::reading::{Reading, Scale};
 use super::pods::Pods;
 use super::{Measurement, Query, add};
@@ -28,7 +28,7 @@ impl Measurement<'_> {
     pub(super) async fn storage(&mut self, pods: &Pods) -> Result<Vec<StorageRow>, MeasureError> {
         let capacity = self.ask_once(&self.queries.volume_capacity(), ["persistentvolume"], &[]).await?;
         let bound = self.ask_once(&self.queries.volume_bound(), ["persistentvolume"], &["phase"]).await?;
-        let bound: BTreeMap<String, Vec<Series>> =
+        let bound: BTreeMap<String, Views> =
             bound.into_iter().map(|([volume], series)| (volume, series)).collect();
         let classes = self.attribute(&self.queries.volume_classes(), &["storageclass"]).await?;
         let refs = self.attribute(&self.queries.volume_claims(), &["claim_namespace", "name"]).await?;
@@ -95,7 +95,7 @@ impl Measurement<'_> {
             self.ask_once(&self.queries.claims(), identity, &attributes).await?
         {
             let marks = Marks::of(&series, self.hour).set();
-            let class = series.iter().map(|one: &Series| one.label("storageclass")).max().unwrap_or("");
+            let class = series.iter().flatten().map(|one| one.label("storageclass")).max().unwrap_or("");
             let claim = Claim { namespace, name, class: class.to_owned(), marks };
             claims.insert(volume, claim);
         }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use defray_pricing::names::VirtualNamespace;
+use defray_pricing::time::Hour;
 
 use super::super::PodLabels;
 use super::super::envelope::Series;
@@ -21,6 +22,8 @@ pub(super) struct Phases {
     pub(super) running: MarkSet,
     pending: MarkSet,
     done: MarkSet,
+    /// The node does not answer, so nothing is known to have changed.
+    unknown: MarkSet,
 }
 
 impl Phases {
@@ -34,11 +37,49 @@ impl Phases {
         self.running.is_empty() && self.done.is_empty() && !self.pending.is_empty()
     }
 
+    /// From the views of those who scraped: the first says what it can of each mark, the next the rest.
+    fn of(views: &[Vec<Series>], hour: Hour) -> Self {
+        views.iter().map(|view| Self::of_one(view, hour)).fold(Self::default(), |known, next| {
+            let seen = known.seen();
+            known.union(next.without(seen))
+        })
+    }
+
+    fn of_one(series: &[Series], hour: Hour) -> Self {
+        let mut phases = Self::default();
+        for one in series {
+            let phase = match one.label("phase") {
+                "Running" => &mut phases.running,
+                "Pending" => &mut phases.pending,
+                "Succeeded" | "Failed" => &mut phases.done,
+                "Unknown" => &mut phases.unknown,
+                _ => continue,
+            };
+            *phase = phase.union(MarkSet::of(one, hour));
+        }
+        phases
+    }
+
+    /// The marks at which anything is known of it.
+    fn seen(self) -> MarkSet {
+        self.running.union(self.pending).union(self.done).union(self.unknown)
+    }
+
+    fn without(self, marks: MarkSet) -> Self {
+        Self {
+            running: self.running.without(marks),
+            pending: self.pending.without(marks),
+            done: self.done.without(marks),
+            unknown: self.unknown.without(marks),
+        }
+    }
+
     fn union(self, other: Self) -> Self {
         Self {
             running: self.running.union(other.running),
             pending: self.pending.union(other.pending),
             done: self.done.union(other.done),
+            unknown: self.unknown.union(other.unknown),
         }
     }
 }
@@ -123,20 +164,10 @@ impl Measurement<'_> {
     async fn read_phases(&mut self, pods: &mut Pods) -> Result<(), MeasureError> {
         let state = &self.names().state;
         let identity = [state.namespace.as_str(), &state.pod, &state.uid];
-        // The phase is an attribute: the scraper that saw most of the pod's life decides on all of it.
+        // The phase is an attribute: at each mark one scraper decides on all of it.
         let query = self.queries.phases();
-        for (key, series) in self.ask_once(&query, identity, &["phase"]).await? {
-            let mut phases = Phases::default();
-            for one in &series {
-                let marks = MarkSet::of(one, self.hour);
-                match one.label("phase") {
-                    "Running" => phases.running = phases.running.union(marks),
-                    "Pending" => phases.pending = phases.pending.union(marks),
-                    "Succeeded" | "Failed" => phases.done = phases.done.union(marks),
-                    // `Unknown`: the node does not answer, so nothing is known to have changed.
-                    _ => {}
-                }
-            }
+        for (key, views) in self.ask_once(&query, identity, &["phase"]).await? {
+            let phases = Phases::of(&views, self.hour);
             let [namespace, pod, _] = &key;
             let by_name = pods.by_name.entry((namespace.clone(), pod.clone())).or_default();
             *by_name = by_name.union(phases);
@@ -250,4 +281,37 @@ pub(super) fn summed<'a>(marks: impl Iterator<Item = &'a Marks>) -> Result<Marks
         sum = sum.added(one)?;
     }
     Ok(sum)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::envelope::{Labels, Sample};
+    use super::*;
+
+    const HOUR: Hour = Hour::from_index(500_000);
+
+    fn phase(phase: &str, marks: std::ops::Range<i64>) -> Series {
+        let at = |mark: i64| HOUR.start().timestamp_millis() + mark * 60_000;
+        Series {
+            labels: Labels::from([("phase".to_owned(), phase.to_owned())]),
+            samples: marks.map(|mark| Sample { at: at(mark), value: Reading::whole(1) }).collect(),
+        }
+    }
+
+    #[test]
+    fn exporters_that_hand_over_saw_one_life() {
+        let old = vec![phase("Pending", 0..10), phase("Running", 10..31)];
+        let new = vec![phase("Running", 30..50), phase("Succeeded", 50..60)];
+        let phases = Phases::of(&[old, new], HOUR);
+        assert_eq!(phases.running.minutes().get(), 40);
+        assert_eq!(phases.idle().minutes().get(), 20);
+    }
+
+    #[test]
+    fn of_two_exporters_the_first_decides() {
+        let first = vec![phase("Running", 0..40), phase("Succeeded", 40..60)];
+        let late = vec![phase("Running", 2..42), phase("Succeeded", 42..60)];
+        let phases = Phases::of(&[first, late], HOUR);
+        assert_eq!(phases.running.minutes().get(), 40);
+    }
 }
