@@ -135,6 +135,29 @@ async fn samples_that_are_no_amounts_are_refused() {
     }
 }
 
+/// Of a counter without a predecessor, whose container started in the year 1.
+#[tokio::test]
+async fn a_start_time_that_is_none_does_not_keep_the_hour_from_being_measured() {
+    let stub = Stub::start(|seen| {
+        let query = &seen.form["query"];
+        if query.starts_with("min_over_time(container_start_time_seconds") {
+            let of = r#"{"namespace":"n","pod":"p","container":"c"}"#;
+            let series = format!(r#"{{"metric":{of},"value":[{},"-62135596800"]}}"#, at(60));
+            return ok(&format!(
+                r#"{{"status":"success","data":{{"resultType":"vector","result":[{series}]}}}}"#
+            ));
+        }
+        if query.starts_with("container_cpu_usage_seconds_total") {
+            return ok(&values(&format!(r#"[{},"3600"],[{},"7200"]"#, at(1), at(2))));
+        }
+        empty(seen)
+    })
+    .await;
+    let measured = measure(&stub, Settings::default()).await.expect("start times are only hints");
+    let used: Vec<_> = measured.usage.compute.iter().map(|row| row.cpu_usage.micros()).collect();
+    assert_eq!(used, [1_000_000], "the first sample is the baseline");
+}
+
 #[tokio::test]
 async fn answers_that_are_not_whole_are_refused() {
     let good = r#""status":"success","data":{"resultType":"matrix","result":[]}"#;

@@ -119,7 +119,8 @@ impl Client {
         match query.shape {
             Shape::Marks | Shape::MarksOfOne => self.marks(text, hour).await,
             Shape::Raw => self.instant(text, hour, self.dialect.raw()).await,
-            Shape::Least | Shape::CountBy(_) => self.instant(text, hour, Expected::Vector).await,
+            Shape::Least => self.instant(text, hour, Expected::Hints).await,
+            Shape::CountBy(_) => self.instant(text, hour, Expected::Vector).await,
         }
     }
 

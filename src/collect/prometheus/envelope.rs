@@ -40,6 +40,9 @@ pub(super) struct Sample {
 pub(super) enum Expected {
     /// One sample a series.
     Vector,
+    /// One sample a series, which may be left out: a cAdvisor that does not know when a container started
+    /// says that it was in the year 1.
+    Hints,
     /// Many samples a series.
     Matrix,
     /// Raw samples from VictoriaMetrics: its raw answers carry staleness marks, written as `NaN`, which
@@ -50,7 +53,7 @@ pub(super) enum Expected {
 impl Expected {
     const fn as_str(self) -> &'static str {
         match self {
-            Self::Vector => "vector",
+            Self::Vector | Self::Hints => "vector",
             Self::Matrix | Self::MatrixWithMarks => "matrix",
         }
     }
@@ -182,7 +185,7 @@ fn refuse_other_type(found: Option<&str>, expected: Expected) -> Result<(), Quer
 
 fn series(raw: RawSeries<'_>, expected: Expected) -> Result<Series, QueryError> {
     let points = match (expected, raw.value, raw.values) {
-        (Expected::Vector, Some(point), None) => vec![point],
+        (Expected::Vector | Expected::Hints, Some(point), None) => vec![point],
         (Expected::Matrix | Expected::MatrixWithMarks, None, Some(points)) => points,
         _ => return Err(QueryError::Malformed(format!("series {:?} has no samples", raw.metric))),
     };
@@ -199,6 +202,7 @@ fn series(raw: RawSeries<'_>, expected: Expected) -> Result<Series, QueryError> 
         match Reading::parse(&text) {
             Ok(value) => samples.push(Sample { at, value }),
             Err(BadReading::NotANumber) if expected == Expected::MatrixWithMarks => {}
+            Err(_) if expected == Expected::Hints => {}
             Err(why) => {
                 let series = format!("{:?}", raw.metric);
                 return Err(QueryError::BadSample { series, value: text.into_owned(), why });
@@ -217,4 +221,25 @@ fn millis(seconds: f64) -> Option<i64> {
     #[expect(clippy::cast_possible_truncation, reason = "whole, and within ±1e15")]
     let millis = millis as i64;
     Some(millis)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn vector(value: &str, expected: Expected) -> Result<Vec<Series>, QueryError> {
+        let result = format!(r#"[{{"metric":{{"pod":"p"}},"value":[1,"{value}"]}}]"#);
+        let body = format!(r#"{{"status":"success","data":{{"resultType":"vector","result":{result}}}}}"#);
+        decode(body.as_bytes(), expected)
+    }
+
+    #[test]
+    fn a_hint_that_is_no_amount_is_left_out_and_a_value_refused() {
+        for text in ["-62135596800", "-6.21355968e+10", "NaN", "+Inf", "soon"] {
+            let hints = vector(text, Expected::Hints).unwrap();
+            assert_eq!(hints.iter().map(|series| series.samples.len()).sum::<usize>(), 0, "{text}");
+            assert!(vector(text, Expected::Vector).is_err(), "{text}");
+        }
+        assert_eq!(vector("7", Expected::Hints).unwrap()[0].samples.len(), 1);
+    }
 }

@@ -32,7 +32,7 @@ pub(super) enum Shape {
     MarksOfOne,
     /// The raw samples of the hour and of the hour before.
     Raw,
-    /// The smallest value in the hour.
+    /// The smallest value in the hour: a hint, left out where it is no amount.
     Least,
     /// How many samples the hour has for each combination of these labels.
     CountBy(Vec<String>),
