@@ -293,6 +293,7 @@ async fn ownership_before_the_first_observation_comes_from_labels() {
             60,
             120,
         ),
+        part("kube_namespace_labels", &[("namespace", "zoo")], 1.0, 0, 180),
         part(
             "kube_node_labels",
             &[("node", "node-a"), ("label_nodepool", "shared"), ("label_tenant", "x")],
@@ -315,7 +316,7 @@ async fn ownership_before_the_first_observation_comes_from_labels() {
     assert_eq!(tenants, [("CC-1", (0, Some(1))), ("CC-2", (1, Some(3)))]);
     let namespaces: Vec<_> =
         assumed.namespaces.iter().map(|s| (s.fact.name.as_str(), span(s.from, s.until))).collect();
-    assert_eq!(namespaces, [("vcluster-payments", (1, Some(2)))]);
+    assert_eq!(namespaces, [("vcluster-payments", (1, Some(2))), ("zoo", (0, Some(3)))]);
     assert_eq!(assumed.namespaces[0].fact.labels["platform.financecore.local/tenant"], "payments");
     assert_eq!(assumed.nodes[0].fact.dedicated_to.as_deref(), Some("x"));
 }

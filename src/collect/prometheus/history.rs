@@ -20,7 +20,7 @@ impl Collector {
     /// Who owned what in these hours, by `kube_tenant_info`, `kube_namespace_labels` and
     /// `kube_node_labels`. The metrics carry no uids, so names stand in for them.
     ///
-    /// An hour of which the store knows nothing at all neither begins nor ends anything.
+    /// An hour in which the store knows nothing of a kind neither begins nor ends anything of that kind.
     pub async fn assumed_ownership(
         &self,
         cluster: &ClusterName,
@@ -36,9 +36,6 @@ impl Collector {
             let seen_namespaces =
                 self.facts(&queries.namespace_labels(), hour, |s| namespace(s, names)).await?;
             let seen_nodes = self.facts(&queries.node_labels(), hour, |s| node(s, names)).await?;
-            if seen_tenants.is_empty() && seen_namespaces.is_empty() && seen_nodes.is_empty() {
-                continue;
-            }
             tenants.see(cluster, hour, seen_tenants);
             namespaces.see(cluster, hour, seen_namespaces);
             nodes.see(cluster, hour, seen_nodes);
@@ -126,6 +123,10 @@ impl<T> Default for Spans<T> {
 
 impl<T: PartialEq> Spans<T> {
     fn see(&mut self, cluster: &ClusterName, hour: Hour, seen: BTreeMap<Uid, T>) {
+        // A metric that is gone for an hour says nothing about what it described.
+        if seen.is_empty() {
+            return;
+        }
         let from = hour.start();
         let mut before = std::mem::take(&mut self.open);
         for (uid, fact) in seen {
@@ -160,6 +161,19 @@ impl<T: PartialEq> Spans<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_hour_that_says_nothing_of_a_kind_ends_nothing_of_it() {
+        let hour = |index: i64| Hour::from_index(500_000 + index);
+        let mut tenants = Spans::default();
+        for index in 0..4 {
+            let seen = if index == 1 { vec![] } else { vec![(Uid::from("a"), 1)] };
+            tenants.see(&ClusterName::from("c1"), hour(index), seen.into_iter().collect());
+        }
+        let spans = tenants.close(hour(4).start());
+        let spans: Vec<_> = spans.iter().map(|span| (span.from, span.until)).collect();
+        assert_eq!(spans, [(hour(0).start(), Some(hour(4).start()))]);
+    }
 
     #[test]
     fn a_fact_holds_until_it_changes_or_is_gone() {
