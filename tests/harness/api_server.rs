@@ -71,6 +71,14 @@ impl ApiServer {
                 asked.is_ok_and(|answer| answer.status().is_success())
             })
             .await;
+        // It is ready a moment before it has made the namespaces that every cluster has.
+        server
+            .ready(async || {
+                let path = format!("{url}/api/v1/namespaces/kube-system");
+                let asked = client.get(path).bearer_auth(ADMIN_TOKEN).send().await;
+                asked.is_ok_and(|answer| answer.status().is_success())
+            })
+            .await;
         let kubeconfig =
             write_kubeconfig(folder.path(), "controller-manager", &url, &certificate, Who::Admin);
         let controller_manager = start_controller_manager(folder.path(), &kubeconfig).await;

@@ -57,6 +57,12 @@ pub enum KubernetesError {
         /// The uid found.
         found: String,
     },
+    /// Namespaces were listed to the end, and the one that every cluster has is not among them.
+    #[error("{url} has no kube-system namespace: it is not the API of a whole cluster")]
+    NoKubeSystem {
+        /// Where.
+        url: String,
+    },
     /// A list began and did not come to its end in time.
     #[error("listing {what} at {url} took longer than {}s", after.as_secs())]
     TooSlow {
@@ -108,6 +114,10 @@ impl KubernetesError {
             Self::AnotherCluster { .. } => {
                 "use the right kubeconfig context; if the cluster was built anew, give it another name in the \
                  configuration and drop its cluster_uid"
+            }
+            Self::NoKubeSystem { .. } => {
+                "check the server's address in the kubeconfig: an API that was just set up, restored empty or \
+                 filtered answers there; nothing is taken to have ended meanwhile"
             }
             Self::TooSlow { .. } | Self::Incomplete { .. } => {
                 "it is tried again by itself; if it stays so, look at the API server's load and at its logs"

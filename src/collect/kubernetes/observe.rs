@@ -106,6 +106,23 @@ impl Observed {
         let mut namespaces = self.observation.namespaces.iter().flatten();
         namespaces.find(|(_, fact)| fact.name.as_str() == "kube-system").map(|(uid, _)| uid.clone())
     }
+
+    /// Refuses a cluster that is not the one that is meant, and what is no cluster at all: a complete list
+    /// of somebody else's or nobody's namespaces would end everything that is known of ours.
+    fn recognise(&self, url: &str, expected: Option<&Uid>) -> Result<(), KubernetesError> {
+        let unreadable = self.skipped.iter().any(|skipped| skipped.resource == "Namespace kube-system");
+        match (expected, &self.cluster_uid) {
+            (Some(expected), Some(found)) if expected != found => Err(KubernetesError::AnotherCluster {
+                url: url.to_string(),
+                expected: expected.to_string(),
+                found: found.to_string(),
+            }),
+            (_, None) if self.observation.namespaces.is_some() && !unreadable => {
+                Err(KubernetesError::NoKubeSystem { url: url.to_string() })
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 impl Collector {
@@ -113,27 +130,15 @@ impl Collector {
     ///
     /// A kind that may not or cannot be listed is none, with the reason among the problems, and does not
     /// keep the others from being seen. It is an error where no answer can be had, or where the answer is
-    /// another cluster's.
+    /// another cluster's or no whole cluster's.
     pub async fn observe(&self) -> Result<Observed, KubernetesError> {
         let mut seen = Observed::default();
         seen.observation.namespaces = seen.keep(self.list_namespaces().await?);
         seen.cluster_uid = seen.kube_system();
-        self.recognise(seen.cluster_uid.as_ref())?;
+        seen.recognise(&self.url, self.settings.cluster_uid.as_ref())?;
         seen.observation.nodes = seen.keep(self.list_nodes().await?);
         seen.observation.tenants = seen.keep(self.list_tenants().await?);
         Ok(seen)
-    }
-
-    /// Refuses a cluster that is not the one that is meant.
-    fn recognise(&self, found: Option<&Uid>) -> Result<(), KubernetesError> {
-        match (&self.settings.cluster_uid, found) {
-            (Some(expected), Some(found)) if expected != found => Err(KubernetesError::AnotherCluster {
-                url: self.url.clone(),
-                expected: expected.to_string(),
-                found: found.to_string(),
-            }),
-            _ => Ok(()),
-        }
     }
 
     async fn list_namespaces(&self) -> Result<Rows<NamespaceFact>, KubernetesError> {
@@ -234,4 +239,39 @@ fn row<T>(kind: &str, metadata: &ObjectMeta, fact: Result<T, String>) -> Result<
     let fact = fact.map_err(skip)?;
     let uid = uid.clone().ok_or_else(|| skip("it has no uid".to_string()))?;
     Ok(Listed { uid, created: facts::created(metadata), fact })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(namespaces: Option<&[&str]>) -> Observed {
+        let mut seen = Observed::default();
+        seen.observation.namespaces = namespaces.map(|names| {
+            let facts = names.iter().map(|name| NamespaceFact {
+                name: defray_pricing::names::Namespace::from(*name),
+                labels: std::collections::BTreeMap::new(),
+            });
+            facts.map(|fact| (Uid::from(format!("uid-{}", fact.name.as_str()).as_str()), fact)).collect()
+        });
+        seen.cluster_uid = seen.kube_system();
+        seen
+    }
+
+    #[test]
+    fn namespaces_without_kube_system_are_nobodys() {
+        for empty in [&[][..], &["default", "team"]] {
+            let error = seen(Some(empty)).recognise("https://api", None).unwrap_err();
+            assert!(matches!(error, KubernetesError::NoKubeSystem { .. }), "{error}");
+        }
+        let whole = seen(Some(&["default", "kube-system"]));
+        assert!(whole.recognise("https://api", None).is_ok());
+        assert!(whole.recognise("https://api", Some(&Uid::from("uid-kube-system"))).is_ok());
+        let another = whole.recognise("https://api", Some(&Uid::from("x"))).unwrap_err();
+        assert!(matches!(another, KubernetesError::AnotherCluster { .. }), "{another}");
+        assert!(
+            seen(None).recognise("https://api", None).is_ok(),
+            "not allowed to list them is another matter"
+        );
+    }
 }
