@@ -245,7 +245,7 @@ impl Measurement<'_> {
         let series = self.ask(&self.queries.memory_usage()).await?;
         let identify = |one: &Series| container_of(one, labels, pods, &[]);
         for (key, series) in once(series, &self.names().instance_labels, identify, |s| s.samples.len()) {
-            let idle = pods.phases_by_name(&key.namespace, &key.pod).idle();
+            let idle = pods.not_running(&key.namespace, &key.pod);
             let marks = Marks::of(&series, self.hour);
             let quantity = marks.quantity(Scale::BYTE_MARKS, MarkSet::ALL.without(idle))?;
             if quantity != Quantity::ZERO {

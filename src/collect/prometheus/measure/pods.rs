@@ -27,11 +27,6 @@ pub(super) struct Phases {
 }
 
 impl Phases {
-    /// The marks at which it is known not to have run.
-    pub(super) fn idle(self) -> MarkSet {
-        self.pending.union(self.done).without(self.running)
-    }
-
     /// Whether it was seen, but only waiting to start.
     pub(super) fn only_waited(self) -> bool {
         self.running.is_empty() && self.done.is_empty() && !self.pending.is_empty()
@@ -89,6 +84,8 @@ impl Phases {
 pub(super) struct Pods {
     by_uid: BTreeMap<[String; 3], Phases>,
     by_name: BTreeMap<PodName, Phases>,
+    /// The marks of which kube-state-metrics knows the phase of any pod.
+    seen: MarkSet,
     nodes: BTreeMap<PodName, Vec<(Reading, String)>>,
     host_network: BTreeSet<PodName>,
     virtual_namespaces: BTreeMap<PodName, VirtualNamespace>,
@@ -102,6 +99,14 @@ impl Pods {
         self.by_uid.is_empty()
     }
 
+    fn see(&mut self, key: [String; 3], phases: Phases) {
+        self.seen = self.seen.union(phases.seen());
+        let [namespace, pod, _] = &key;
+        let by_name = self.by_name.entry((namespace.clone(), pod.clone())).or_default();
+        *by_name = by_name.union(phases);
+        self.by_uid.insert(key, phases);
+    }
+
     /// The phases of one pod; by name where the metrics carry no uid.
     pub(super) fn phases(&self, namespace: &str, pod: &str, uid: &str) -> Phases {
         let key = [namespace, pod, uid].map(str::to_owned);
@@ -112,6 +117,17 @@ impl Pods {
     pub(super) fn phases_by_name(&self, namespace: &str, pod: &str) -> Phases {
         let key = (namespace.to_owned(), pod.to_owned());
         self.by_name.get(&key).copied().unwrap_or_default()
+    }
+
+    /// The marks at which a pod is known not to have run: those of which kube-state-metrics knows about
+    /// pods, and not that this one ran. Of a pod it never saw, and while it was silent, nothing is known.
+    ///
+    /// cAdvisor's samples carry times of their own and so no mark of their end: the server repeats the last
+    /// one for five minutes after a pod is gone.
+    pub(super) fn not_running(&self, namespace: &str, pod: &str) -> MarkSet {
+        let key = (namespace.to_owned(), pod.to_owned());
+        let known = self.by_name.get(&key);
+        known.map_or_else(MarkSet::default, |phases| self.seen.without(phases.running.union(phases.unknown)))
     }
 
     /// The node of a pod: what kube-state-metrics says, where a scraper's label may be an address; where
@@ -168,10 +184,7 @@ impl Measurement<'_> {
         let query = self.queries.phases();
         for (key, views) in self.ask_once(&query, identity, &["phase"]).await? {
             let phases = Phases::of(&views, self.hour);
-            let [namespace, pod, _] = &key;
-            let by_name = pods.by_name.entry((namespace.clone(), pod.clone())).or_default();
-            *by_name = by_name.union(phases);
-            pods.by_uid.insert(key, phases);
+            pods.see(key, phases);
         }
         Ok(())
     }
@@ -304,7 +317,19 @@ mod tests {
         let new = vec![phase("Running", 30..50), phase("Succeeded", 50..60)];
         let phases = Phases::of(&[old, new], HOUR);
         assert_eq!(phases.running.minutes().get(), 40);
-        assert_eq!(phases.idle().minutes().get(), 20);
+        assert_eq!(phases.done.minutes().get(), 10);
+    }
+
+    #[test]
+    fn a_pod_does_not_run_where_others_are_seen_and_it_is_not() {
+        let mut pods = Pods::default();
+        let key = |pod: &str| ["team", pod, pod].map(str::to_owned);
+        // Nothing is known of anybody from 0:50 on.
+        pods.see(key("stays"), Phases::of(&[vec![phase("Running", 0..50)]], HOUR));
+        pods.see(key("ends"), Phases::of(&[vec![phase("Running", 5..30)]], HOUR));
+        pods.see(key("lost"), Phases::of(&[vec![phase("Running", 0..30), phase("Unknown", 30..50)]], HOUR));
+        let idle = |pod: &str| pods.not_running("team", pod).minutes().get();
+        assert_eq!((idle("stays"), idle("ends"), idle("lost"), idle("unseen")), (0, 25, 0, 0));
     }
 
     #[test]
