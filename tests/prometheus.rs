@@ -103,11 +103,29 @@ async fn hours(collector: &Collector, count: i64) -> Vec<Measured> {
     hours
 }
 
+/// What every cluster has where pods run, for histories that are about something else: of no account.
+fn background(history: &[Series]) -> Vec<Series> {
+    let has = |name: &str| history.iter().any(|series| format!("{series:?}").contains(name));
+    if !has("kube_pod_status_phase") {
+        return Vec::new();
+    }
+    let of_node = [("node", "node-a"), ("resource", "cpu"), ("job", "kube-state-metrics")];
+    let all = [
+        ("kube_node_info", of_node[..1].to_vec(), 1.0),
+        ("kube_node_status_capacity", of_node.to_vec(), 4.0),
+        ("container_cpu_usage_seconds_total", container("quiet", &[("cpu", "total")]), 0.0),
+        ("container_memory_working_set_bytes", container("quiet", &[]), 0.0),
+    ];
+    let missing = all.into_iter().filter(|(name, ..)| !has(name));
+    missing.map(|(name, labels, v)| Series::new(name, &labels).every(30, at(-10), at(70), |_| v)).collect()
+}
+
 /// Writes history into both stores and measures so many hours of it from each: they must agree.
 async fn measured(history: &[Series], count: i64) -> Vec<Measured> {
     let (prometheus, victoria) = tokio::join!(Prometheus::start(), VictoriaMetrics::start());
-    prometheus.writer().write(history).await;
-    victoria.writer().write(history).await;
+    let history = [history, &background(history)].concat();
+    prometheus.writer().write(&history).await;
+    victoria.writer().write(&history).await;
     let from_prometheus = hours(&collector(prometheus.url(), Dialect::Prometheus), count).await;
     let from_victoria = hours(&collector(victoria.url(), Dialect::VictoriaMetrics), count).await;
     for (one, other) in from_prometheus.iter().zip(&from_victoria) {
@@ -184,6 +202,28 @@ async fn the_hours_of_a_counter_add_up_to_what_it_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_exporter_that_is_rolled_out_within_the_hour_loses_nothing() {
+    let mut history = Vec::new();
+    let mut state = |exporter: &str, from: i64, until: i64| {
+        let exporter = [("job", "kube-state-metrics"), ("instance", exporter), ("node", "node-a")];
+        history.push(Series::new("kube_node_info", &exporter).every(30, at(from), at(until) - 30, |_| 1.0));
+        history.extend(Pod { namespace: "team", from, until }.state(exporter[1].1, 500, 1 << 30));
+    };
+    state("10.0.0.1:8080", -10, 30);
+    state("10.0.0.2:8080", 30, 70);
+    for (instance, from, until) in [("10.0.0.1:10250", -10, 30), ("10.0.0.3:10250", 30, 70)] {
+        let of = [("instance", instance)];
+        history.push(cpu("team", &of).every(30, at(from), at(until) - 30, half_a_core));
+    }
+    let hours = measured(&history, 1).await;
+    let usage = &hours[0].usage;
+    assert_eq!(usage.nodes[0].node_hours.micros(), 1_000_000);
+    let row = &usage.compute[0];
+    assert_eq!((row.cpu_request.micros(), row.memory_request.micros()), (500_000, 1_000_000));
+    assert_eq!(row.cpu_usage.micros(), 500_000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_scraped_twice_counts_once() {
     let pod = Pod { namespace: "twice", from: -10, until: 70 };
     let mut history = pod.state("10.0.0.1:8080", 500, 1 << 30);
@@ -242,6 +282,7 @@ async fn only_pods_that_run_count_and_only_while_they_do() {
         at(45) - 30,
         |_| float(1 << 30),
     ));
+    history.push(cpu("ends", &[]).every(30, at(0), at(45) - 30, |_| 0.0));
     // Waits all hour for a node: it asks, and gets nothing.
     let waits = Pod { namespace: "waits", from: 0, until: 60 };
     for series in waits.state("ksm", 2000, 1 << 30) {

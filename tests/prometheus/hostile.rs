@@ -336,6 +336,41 @@ fn settings_are_refused_with_every_reason_at_once() {
     assert!(matches!(problems[0], SettingsError::Url { .. }), "{problems:?}");
 }
 
+/// Every metric of a cluster with one pod that runs, but for the one that a relabelling rule dropped.
+#[tokio::test]
+async fn a_metric_that_is_dropped_on_the_way_is_not_a_zero_for_everybody() {
+    let state = ["kube_pod_info", "kube_node_info", "kube_node_status_capacity"];
+    let usage = ["container_cpu_usage_seconds_total", "container_memory_working_set_bytes"];
+    let all: Vec<&str> = ["kube_pod_status_phase"].into_iter().chain(state).chain(usage).collect();
+    let answering = |dropped: &'static str| {
+        let all = all.iter().map(|metric| (*metric).to_owned()).collect::<Vec<String>>();
+        move |seen: &Seen| {
+            let query = &seen.form["query"];
+            if !all.iter().any(|metric| metric != dropped && query.contains(&format!("{metric}{{"))) {
+                return empty(seen);
+            }
+            let of = r#"{"namespace":"n","pod":"p","container":"c","node":"a","phase":"Running","resource":"cpu"}"#;
+            let marks: Vec<String> = (0..60).map(|m| format!(r#"[{},"1"]"#, at(m))).collect();
+            let kind = result_type(seen);
+            let samples = match kind {
+                "matrix" => format!(r#""values":[{}]"#, marks.join(",")),
+                _ => format!(r#""value":[{},"60"]"#, at(60)),
+            };
+            ok(&format!(
+                r#"{{"status":"success","data":{{"resultType":"{kind}","result":[{{"metric":{of},{samples}}}]}}}}"#
+            ))
+        }
+    };
+    let whole = Stub::start(answering("none of them")).await;
+    measure(&whole, Settings::default()).await.expect("nothing is missing");
+    for dropped in all.iter().copied() {
+        let stub = Stub::start(answering(dropped)).await;
+        let error = measure(&stub, Settings::default()).await.expect_err(dropped);
+        let MeasureError::Missing { metric, .. } = &error else { panic!("{dropped}: {error}") };
+        assert_eq!(metric, dropped);
+    }
+}
+
 #[tokio::test]
 async fn requests_without_phases_are_not_requests_of_nobody() {
     let stub = Stub::start(|seen| {

@@ -18,6 +18,12 @@ impl MarkSet {
     /// All 60.
     pub(super) const ALL: Self = Self((1 << 60) - 1);
 
+    /// The first so many of them.
+    #[cfg(test)]
+    pub(super) const fn first(count: u32) -> Self {
+        Self(Self::ALL.0 >> (60 - count))
+    }
+
     /// The marks at which a series has a sample.
     pub(super) fn of(series: &Series, hour: Hour) -> Self {
         let marks = series.samples.iter().filter_map(|sample| mark_of(sample, hour));

@@ -21,6 +21,7 @@ mod compute;
 mod nodes;
 mod objects;
 mod pods;
+mod whole;
 
 pub(super) use nodes::node_fact;
 
@@ -30,13 +31,24 @@ pub(super) struct Measurement<'a> {
     queries: Queries<'a>,
     hour: Hour,
     coverage: BTreeMap<Source, MarkSet>,
+    answers: Vec<whole::Answer>,
+    /// In which minutes each node's containers were seen.
+    scraped: BTreeMap<String, MarkSet>,
     notes: BTreeMap<(NoteKind, String), Quantity>,
 }
 
 impl<'a> Measurement<'a> {
     pub(super) fn new(client: &'a Client, queries: Queries<'a>, hour: Hour) -> Self {
         let coverage = Source::ALL.map(|source| (source, MarkSet::default())).into();
-        Self { client, queries, hour, coverage, notes: BTreeMap::new() }
+        Self {
+            client,
+            queries,
+            hour,
+            coverage,
+            answers: Vec::new(),
+            scraped: BTreeMap::new(),
+            notes: BTreeMap::new(),
+        }
     }
 
     fn names(&self) -> &'a Names {
@@ -52,6 +64,13 @@ impl<'a> Measurement<'a> {
             Shape::Least | Shape::CountBy(_) => MarkSet::default(),
         };
         let seen = series.iter().map(minutes).fold(MarkSet::default(), MarkSet::union);
+        self.answers.push(whole::Answer {
+            source: query.source,
+            metric: query.selector.metric().to_owned(),
+            feeds: query.feeds,
+            minutes: seen,
+            is_empty: series.is_empty(),
+        });
         let covered = self.coverage.entry(query.source).or_default();
         *covered = covered.union(seen);
         Ok(series)
@@ -91,7 +110,8 @@ impl<'a> Measurement<'a> {
         usage.storage = self.storage(&pods).await?;
         usage.load_balancers = self.load_balancers(&pods).await?;
         usage.quotas = self.quotas().await?;
-        usage.coverage = self.coverage.iter().map(|(source, minutes)| (*source, minutes.minutes())).collect();
+        self.refuse_holes(&pods)?;
+        usage.coverage = self.minutes(&pods);
         usage.canonicalise();
         if usage.coverage.values().all(|minutes| *minutes == Minutes::NONE) {
             return Err(MeasureError::NoData(self.hour));

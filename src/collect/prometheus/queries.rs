@@ -62,6 +62,11 @@ impl Selector {
         self.with(label, "=~", &alternatives.join("|"))
     }
 
+    /// The metric.
+    pub(super) fn metric(&self) -> &str {
+        &self.metric
+    }
+
     pub(super) fn render(&self) -> String {
         let mut text = format!("{}{{", self.metric);
         for (i, (label, operator, value)) in self.matchers.iter().enumerate() {

@@ -195,6 +195,7 @@ impl Measurement<'_> {
         let hour = self.hour;
         let identify = |one: &Series| container_of(one, labels, pods, &[]);
         for (key, series) in once(series, &self.names().instance_labels, identify, |s| weight(s, hour)) {
+            self.saw_node(&key.node, &series, true);
             if pods.phases_by_name(&key.namespace, &key.pod).only_waited() {
                 continue;
             }
@@ -245,6 +246,7 @@ impl Measurement<'_> {
         let series = self.ask(&self.queries.memory_usage()).await?;
         let identify = |one: &Series| container_of(one, labels, pods, &[]);
         for (key, series) in once(series, &self.names().instance_labels, identify, |s| s.samples.len()) {
+            self.saw_node(&key.node, &series, false);
             let idle = pods.not_running(&key.namespace, &key.pod);
             let marks = Marks::of(&series, self.hour);
             let quantity = marks.quantity(Scale::BYTE_MARKS, MarkSet::ALL.without(idle))?;

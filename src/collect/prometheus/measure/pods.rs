@@ -130,6 +130,25 @@ impl Pods {
         known.map_or_else(MarkSet::default, |phases| self.seen.without(phases.running.union(phases.unknown)))
     }
 
+    /// The marks at which any pod ran.
+    pub(super) fn ran(&self) -> MarkSet {
+        self.by_name.values().map(|phases| phases.running).fold(MarkSet::default(), MarkSet::union)
+    }
+
+    /// The marks at which any pod ran, by node; without pods of one name on several nodes.
+    pub(super) fn ran_on(&self) -> BTreeMap<String, MarkSet> {
+        let mut nodes: BTreeMap<String, MarkSet> = BTreeMap::new();
+        for (pod, known) in &self.nodes {
+            let mut names = known.iter().map(|(_, node)| node);
+            let (Some(node), Some(phases)) = (names.next(), self.by_name.get(pod)) else { continue };
+            if !phases.running.is_empty() && names.all(|other| other == node) {
+                let ran = nodes.entry(node.clone()).or_default();
+                *ran = ran.union(phases.running);
+            }
+        }
+        nodes
+    }
+
     /// The node of a pod: what kube-state-metrics says, where a scraper's label may be an address; where
     /// pods of one name ran on several nodes, the label decides.
     pub(super) fn node(&self, namespace: &str, pod: &str, label: &str) -> String {
