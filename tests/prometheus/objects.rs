@@ -190,8 +190,8 @@ async fn init_containers_need_what_they_need_beyond_the_rest() {
     }
     let usage = one_hour(&history).await;
     let row = only(&usage.compute);
-    // app 1 + proxy 0.5, and migrate needs 4, which is 2.5 more.
-    assert_eq!(row.cpu_request.micros(), 4_000_000);
+    // The proxy's 0.5 is there all the time; migrate needs 4, which is 3 more than app's 1.
+    assert_eq!(row.cpu_request.micros(), 4_500_000);
     assert_eq!(row.gpu_request["nvidia.com/gpu"].micros(), 1_000_000);
 }
 

@@ -330,9 +330,9 @@ fn container_of(series: &Series, labels: &ObjectLabels, pods: &Pods, also: &[&st
     Identity { key: Container { namespace, pod, name: container, node }, labels: used }
 }
 
-/// The scheduler's rule for one resource: sidecars count beside the pod's own containers, and what the
-/// most demanding init container needs beyond all of those is `(init)`. The order in which sidecars start
-/// is not in the metrics, so an init container is taken to run before them.
+/// The scheduler's rule for one resource: sidecars count beside the pod's own containers and beside its init
+/// containers, and what the most demanding of these needs beyond the pod's own is `(init)`. The order in
+/// which they start is not in the metrics; sidecars are taken to start first, as proxies that are injected do.
 fn effective(regular: &mut Requests, of_init: Requests, init: &InitContainers) -> Result<Requests, Overflow> {
     let mut most: BTreeMap<[String; 3], (String, Marks)> = BTreeMap::new();
     for ([namespace, pod, uid, container, node], marks) in of_init {
@@ -352,7 +352,10 @@ fn effective(regular: &mut Requests, of_init: Requests, init: &InitContainers) -
     for ([namespace, pod, uid], (node, marks)) in most {
         let from = [namespace.clone(), pod.clone(), uid.clone(), String::new(), String::new()];
         let same = |key: &[String; 5]| key[0] == namespace && key[1] == pod && key[2] == uid;
-        let own = regular.range(from..).take_while(|(key, _)| same(key)).map(|(_, marks)| marks);
+        let is_sidecar =
+            |[a, b, c, d, _]: &[String; 5]| init.sidecars.contains(&[a, b, c, d].map(String::clone));
+        let own = regular.range(from..).take_while(|(key, _)| same(key));
+        let own = own.filter(|(key, _)| !is_sidecar(key)).map(|(_, marks)| marks);
         let rest = marks.beyond(&summed(own)?)?;
         beyond.insert([namespace, pod, uid, INIT.to_owned(), node], rest);
     }
@@ -383,4 +386,36 @@ fn rows(
         }
     }
     Ok(rows.into_values().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::envelope::Sample;
+    use super::super::super::reading::Reading;
+    use super::*;
+
+    const HOUR: defray_pricing::time::Hour = defray_pricing::time::Hour::from_index(500_000);
+
+    fn requests(containers: &[(&str, u32)]) -> Requests {
+        let all = |value| {
+            let at = |mark: i64| HOUR.start().timestamp_millis() + mark * 60_000;
+            let samples = (0..60).map(|mark| Sample { at: at(mark), value: Reading::whole(value) });
+            Marks::of(&[vec![Series { labels: BTreeMap::new(), samples: samples.collect() }]], HOUR)
+        };
+        let key = |name: &str| ["team", "web", "uid", name, "node-a"].map(str::to_owned);
+        containers.iter().map(|(name, value)| (key(name), all(*value))).collect()
+    }
+
+    #[test]
+    fn sidecars_run_beside_init_containers_and_beside_the_rest() {
+        let mut init = InitContainers::default();
+        init.sidecars.insert(["team", "web", "uid", "proxy"].map(str::to_owned));
+        for (app, migrate, fetch, beyond) in [(1, 4, 2, 3), (4, 2, 4, 0), (3, 4, 5, 2)] {
+            let mut regular = requests(&[("app", app)]);
+            let of_init = requests(&[("proxy", 2), ("migrate", migrate), ("fetch", fetch)]);
+            let more = effective(&mut regular, of_init, &init).unwrap();
+            assert_eq!(regular, requests(&[("app", app), ("proxy", 2)]));
+            assert_eq!(more, requests(&[(INIT, beyond)]), "max({migrate}, {fetch}) beyond {app}");
+        }
+    }
 }
