@@ -348,19 +348,32 @@ async fn check_names_what_is_missing_and_the_way_to_get_it() {
     let now = defray::clock::Clock::wall().now();
     let second = now.timestamp();
     let recent = |name: &str| Series::new(name, &[("job", "x")]).every(30, second - 600, second, |_| 1.0);
-    prometheus.writer().write(&[recent("kube_pod_labels"), recent("kube_node_info")]).await;
+    let nodes = [("node", "a"), ("label_nodepool", "shared")];
+    let nodes = Series::new("kube_node_labels", &nodes).every(30, second - 600, second, |_| 1.0);
+    let bare = ["kube_pod_labels", "kube_namespace_labels", "kube_node_info"].map(recent);
+    prometheus.writer().write(&[&bare[..], &[nodes]].concat()).await;
     let findings = collector(prometheus.url(), Dialect::Prometheus).check(now).await;
     let about = |what: &str| {
         let found = findings.iter().find(|finding| finding.subject.ends_with(what));
         found.unwrap_or_else(|| panic!("nothing about {what} in {findings:#?}"))
     };
-    for what in ["server", "clock", "dialect", "retention", "kube_node_info"] {
+    for what in ["server", "clock", "dialect", "retention", "kube_node_info", "kube_node_labels"] {
         assert!(about(what).ok, "{:?}", about(what));
     }
-    for what in ["container_cpu_usage_seconds_total", "kube_pod_status_phase"] {
+    for what in [
+        "container_cpu_usage_seconds_total",
+        "kube_pod_status_phase",
+        "kube_namespace_labels",
+        "labels of vClusters",
+    ] {
         assert!(!about(what).ok, "{:?}", about(what));
     }
     let mend = |what| about(what).mend.clone().unwrap_or_default();
+    assert!(
+        mend("kube_namespace_labels")
+            .contains("--metric-labels-allowlist=namespaces=[platform.financecore.local/tenant]")
+    );
+    assert!(about("kube_pod_init_container_resource_requests").message.contains("not billed without it"));
     assert!(mend("container_cpu_usage_seconds_total").contains("/metrics/cadvisor"));
     assert!(mend("kube_pod_status_phase").contains("--metric-allowlist"));
     assert!(mend("labels of vClusters").contains(

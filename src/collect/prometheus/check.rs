@@ -26,6 +26,43 @@ struct Need<'a> {
     mend: &'static str,
 }
 
+/// Labels of objects, which come only through kube-state-metrics' allowlist.
+struct LabelNeed<'a> {
+    metric: &'a str,
+    /// What the allowlist calls the objects.
+    objects: &'static str,
+    /// The labels, in Kubernetes' spelling.
+    keys: Vec<&'a str>,
+    feeds: &'static str,
+}
+
+impl LabelNeed<'_> {
+    fn allow(&self) -> String {
+        let (objects, keys) = (self.objects, self.keys.join(","));
+        format!(
+            "start kube-state-metrics with --metric-labels-allowlist={objects}=[{keys}] (those of them that are \
+             in use); if they are labelled otherwise, configure the labels"
+        )
+    }
+
+    /// By how many series there are, and whether any carries one of the labels.
+    fn finding(&self, series: i64, labelled: bool) -> Finding {
+        let (about, feeds) = (subject(self.metric), self.feeds);
+        match series {
+            0 => {
+                let message = format!("no series in the last hour; it feeds {feeds}");
+                Finding { mend: Some(self.allow()), ..Finding::fine(about, message) }
+            }
+            _ if labelled => Finding::fine(about, format!("{series} series in the last hour, with labels")),
+            _ => {
+                let message =
+                    format!("none of {series} series carries a label that is asked for; they feed {feeds}");
+                Finding::wrong(about, message, self.allow())
+            }
+        }
+    }
+}
+
 const CADVISOR: &str = "scrape the kubelets' /metrics/cadvisor; if a job or a metric relabelling drops this \
                         metric, keep it; if the metric has another name here, configure it under `names`";
 const STATE: &str = "scrape kube-state-metrics with `honor_labels: true`; if it runs with --metric-allowlist \
@@ -49,6 +86,9 @@ impl Collector {
         for need in self.needs() {
             findings.push(self.metric(&need, server).await);
         }
+        for need in self.label_needs() {
+            findings.push(self.labels(&need, server).await);
+        }
         findings.push(self.vcluster_labels(server).await);
         findings
     }
@@ -71,16 +111,26 @@ impl Collector {
             cadvisor(&m.container_start_time_seconds, "the first minutes of new containers", false),
             state(&m.kube_pod_status_phase, "which pods run: without it no request counts", true),
             state(&m.kube_pod_container_resource_requests, "CPU, memory and GPU requests", true),
+            state(
+                &m.kube_pod_init_container_resource_requests,
+                "what init containers and sidecars request, which is not billed without it",
+                false,
+            ),
+            state(
+                &m.kube_pod_init_container_info,
+                "which init containers are sidecars, which are not billed beside the rest without it",
+                false,
+            ),
             state(&m.kube_pod_info, "the node of a pod", true),
             state(&m.kube_node_info, "node-hours", true),
             state(&m.kube_node_status_capacity, "the capacity of nodes", true),
             state(&m.kube_persistentvolume_capacity_bytes, "storage", false),
             state(&m.kube_persistentvolume_claim_ref, "whose volumes are", false),
             state(&m.kube_persistentvolume_status_phase, "which volumes are bound", false),
+            state(&m.kube_persistentvolume_info, "the storage class of volumes", false),
+            state(&m.kube_persistentvolumeclaim_info, "whose and of which class other volumes are", false),
             state(&m.kube_resourcequota, "quotas", false),
             state(&m.kube_service_spec_type, "load balancers", true),
-            state(&m.kube_namespace_labels, "ownership before the first observation", false),
-            state(&m.kube_node_labels, "pools before the first observation", false),
             state(&m.kube_tenant_info, "tenants before the first observation", false),
         ]
     }
@@ -114,6 +164,49 @@ impl Collector {
         Ok(count.map_or(0, |sample| sample.value.as_millis().div_euclid(1000)))
     }
 
+    fn label_needs(&self) -> [LabelNeed<'_>; 2] {
+        let names = &self.settings.names;
+        let nodes = &names.nodes;
+        let of_nodes = [&nodes.pool, &nodes.instance_type, &nodes.capacity_type, &nodes.dedicated_labels];
+        [
+            LabelNeed {
+                metric: &names.metrics.kube_namespace_labels,
+                objects: "namespaces",
+                keys: names.namespace_labels.iter().map(String::as_str).collect(),
+                feeds: "ownership before the first observation",
+            },
+            LabelNeed {
+                metric: &names.metrics.kube_node_labels,
+                objects: "nodes",
+                keys: of_nodes.into_iter().flatten().map(String::as_str).collect(),
+                feeds: "pools before the first observation",
+            },
+        ]
+    }
+
+    async fn labels(&self, need: &LabelNeed<'_>, server: i64) -> Finding {
+        match self.labelled(need.metric, &need.keys, server).await {
+            Ok((series, labelled)) => need.finding(series, labelled),
+            Err(error) => {
+                Finding::wrong(subject(need.metric), error.to_string(), mend(&error, &self.settings.url))
+            }
+        }
+    }
+
+    /// How many series a metric has, and whether any carries one of these labels.
+    async fn labelled(&self, metric: &str, keys: &[&str], server: i64) -> Result<(i64, bool), QueryError> {
+        let source = Source::KubeStateMetrics;
+        let all = self.count(source, metric, None, server).await?;
+        if all > 0 {
+            for key in keys {
+                if self.count(source, metric, Some(&metric_label(key)), server).await? > 0 {
+                    return Ok((all, true));
+                }
+            }
+        }
+        Ok((all, false))
+    }
+
     /// The syncer's labels come only through kube-state-metrics' label allowlist.
     async fn vcluster_labels(&self, server: i64) -> Finding {
         let names = &self.settings.names;
@@ -121,25 +214,28 @@ impl Collector {
         let vcluster = &names.vcluster;
         let about = subject("labels of vClusters");
         let keys = [&vcluster.managed_by, &vcluster.namespace, &vcluster.app, &vcluster.release];
-        let keys: Vec<&str> = keys.map(String::as_str).into();
+        let keys = keys.map(String::as_str);
         let allow = format!(
             "start kube-state-metrics with --metric-labels-allowlist=pods=[{}], or let the daemon watch \
              pods' metadata; without either, vClusters are not split by virtual namespace",
             keys.join(",")
         );
-        let source = Source::KubeStateMetrics;
         let label = metric_label(&vcluster.managed_by);
         let counted = async {
-            let all = self.count(source, metric, None, server).await?;
-            Ok((all, self.count(source, metric, Some(&label), server).await?))
+            let synced = self.count(Source::KubeStateMetrics, metric, Some(&label), server).await?;
+            Ok((self.labelled(metric, &keys, server).await?, synced))
         };
         match counted.await {
             Err(error) => {
                 let error: QueryError = error;
                 Finding::wrong(about, error.to_string(), mend(&error, &self.settings.url))
             }
-            Ok((0, _)) => Finding::wrong(about, format!("there is no {metric}"), allow),
-            Ok((pods, 0)) => {
+            Ok(((0, _), _)) => Finding::wrong(about, format!("there is no {metric}"), allow),
+            Ok(((pods, false), _)) => {
+                let message = format!("none of {pods} pods carries {label} or any other of them");
+                Finding::wrong(about, message, allow)
+            }
+            Ok(((pods, true), 0)) => {
                 let message = format!(
                     "none of {pods} pods carries {label}: no vCluster runs here, or the label is not allowed"
                 );
@@ -244,6 +340,20 @@ fn mend(error: &QueryError, url: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn labels_are_fine_only_where_one_is_there() {
+        let keys = vec!["team", "stage"];
+        let need = LabelNeed { metric: "kube_namespace_labels", objects: "namespaces", keys, feeds: "x" };
+        let allow = "--metric-labels-allowlist=namespaces=[team,stage]";
+        let of = |series, labelled| need.finding(series, labelled);
+        assert_eq!((of(3, true).ok, of(3, true).mend), (true, None));
+        for (series, ok) in [(3, false), (0, true)] {
+            let found = of(series, false);
+            assert_eq!(found.ok, ok, "{found:?}");
+            assert!(found.mend.is_some_and(|mend| mend.contains(allow)));
+        }
+    }
 
     #[test]
     fn retention_is_read_as_prometheus_writes_it() {
