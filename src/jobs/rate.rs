@@ -14,7 +14,7 @@ use defray_pricing::digest::Digest;
 use defray_pricing::invariants::{Violation, check_hour, check_period};
 use defray_pricing::money::Money;
 use defray_pricing::names::ClusterName;
-use defray_pricing::ownership::{Owners, TenancyRules, Timeline, resolve};
+use defray_pricing::ownership::{Owners, OwnershipIndex, TenancyRules, Timeline};
 use defray_pricing::rating::{RatingError, rate};
 use defray_pricing::statement::{self, PeriodStatements};
 use defray_pricing::time::{Hour, HourRange, Period};
@@ -97,14 +97,33 @@ impl Rater {
         let until = settled_until(self.shared.clock.now(), self.settle);
         let ranges =
             self.clusters.iter().map(|cluster| (cluster.name.clone(), hours_of(cluster, &timeline, until)));
-        Ok(View { book: Arc::clone(&self.book.borrow()), ranges: ranges.collect(), timeline })
+        let mut ranges: BTreeMap<ClusterName, HourRange> = ranges.collect();
+        for cluster in self.shared.ledger.clusters(&Scope::everything()).await? {
+            if !ranges.contains_key(&cluster) {
+                let range = self.recorded(&cluster).await?;
+                ranges.insert(cluster, range);
+            }
+        }
+        Ok(View { book: Arc::clone(&self.book.borrow()), ranges, timeline })
+    }
+
+    /// From the first recorded hour of a cluster to its last: all that counts of one that the configuration
+    /// no longer names. What it cost until then is still to be paid.
+    async fn recorded(&self, cluster: &ClusterName) -> anyhow::Result<HourRange> {
+        let ever = HourRange { from: Hour::from_index(0), until: Hour::from_index(i64::from(i32::MAX)) };
+        let entries = self.shared.ledger.hours(&Scope::everything(), cluster, ever).await?;
+        let range = entries.first().zip(entries.last());
+        Ok(range.map_or(HourRange { from: ever.from, until: ever.from }, |(first, last)| HourRange {
+            from: first.hour,
+            until: last.hour.next(),
+        }))
     }
 
     /// From the first hour that counts to the last that has settled, without what is closed.
     async fn open_periods(&self, view: &View) -> anyhow::Result<Vec<Period>> {
         let ranges = view.ranges.values().filter(|range| !range.is_empty());
         let Some(whole) =
-            ranges.copied().reduce(|a, b| HourRange { from: a.from.min(b.from), until: a.until })
+            ranges.copied().reduce(|a, b| HourRange { from: a.from.min(b.from), until: a.until.max(b.until) })
         else {
             return Ok(Vec::new());
         };
@@ -268,6 +287,7 @@ fn plan_days(
     let mut without_book = 0;
     let mut plans = Vec::new();
     let none = BTreeMap::new();
+    let index = OwnershipIndex::new(timeline, rules);
     for day in book.zone.days(period) {
         let mut hours = Vec::new();
         let mut fields: Vec<Vec<u8>> = vec![
@@ -284,7 +304,7 @@ fn plan_days(
                 without_book += 1;
                 continue;
             }
-            let mut owners = resolve(timeline, rules, hour);
+            let mut owners = index.at(hour);
             // Nobody owns anything, has a service or bears a share in a cluster that does not count yet.
             owners.tenants.retain(|(cluster, _), _| counts(cluster));
             owners.namespaces.retain(|(cluster, _), _| counts(cluster));

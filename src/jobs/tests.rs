@@ -356,6 +356,24 @@ async fn only_days_whose_inputs_changed_are_rated_again() {
 }
 
 #[tokio::test]
+async fn a_cluster_that_left_the_configuration_is_paid_for_until_its_last_hour() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = Arc::new(World::default());
+    let since = Some("2026-10-01T00:00:00Z");
+    let mut bench = start(folder.path(), &world, "2026-10-03T00:05:00Z", since, "2026-10-01").await;
+    bench.sampler.run().await.unwrap();
+    bench.rater.run().await.unwrap();
+    let before = bench.month("2026-10").await.unwrap();
+    assert_eq!(before.0, "9.6", "48 node-hours at 0.20");
+
+    bench.rater.clusters.clear();
+    bench.shared.clock.advance(Duration::from_hours(24));
+    bench.rater.run().await.unwrap();
+    assert_eq!(bench.month("2026-10").await.unwrap(), before, "nothing vanishes and nothing is missing");
+    bench.close().await;
+}
+
+#[tokio::test]
 async fn hours_before_the_first_edition_are_counted_and_not_fatal() {
     let folder = tempfile::tempdir().unwrap();
     let world = Arc::new(World::default());
