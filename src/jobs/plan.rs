@@ -15,11 +15,11 @@ pub(super) fn settled_until(now: DateTime<Utc>, settle: Duration) -> Hour {
     Hour::containing(now.checked_sub_signed(settle).unwrap_or(DateTime::<Utc>::MIN_UTC))
 }
 
-/// The hours of a cluster that can be measured; none before it is first observed, unless it is known since
-/// when it counts.
+/// The hours of a cluster that count: since the configuration says, else since it was first observed. None
+/// while it never was: without anyone who owns anything, all of it would be nobody's, and be billed so.
 pub(super) fn hours_of(cluster: &Cluster, timeline: &Timeline, until: Hour) -> HourRange {
     let observed = timeline.observed_since.get(&cluster.name).map(|at| Hour::containing(*at));
-    HourRange { from: cluster.since.or(observed).unwrap_or(until), until }
+    HourRange { from: observed.map_or(until, |observed| cluster.since.unwrap_or(observed)), until }
 }
 
 /// What is due, in the order of doing: the newest hour first, because it is what people look at and what a

@@ -122,8 +122,9 @@ impl Rater {
     /// From the first hour that counts to the last that has settled, without what is closed.
     async fn open_periods(&self, view: &View) -> anyhow::Result<Vec<Period>> {
         let ranges = view.ranges.values().filter(|range| !range.is_empty());
-        let Some(whole) =
-            ranges.copied().reduce(|a, b| HourRange { from: a.from.min(b.from), until: a.until.max(b.until) })
+        let Some(whole) = ranges
+            .copied()
+            .reduce(|a, b| HourRange { from: a.from.min(b.from), until: a.until.max(b.until) })
         else {
             return Ok(Vec::new());
         };

@@ -234,6 +234,7 @@ async fn a_backlog_is_measured_newest_first_then_oldest_and_once() {
     let bench =
         start(folder.path(), &world, "2026-10-03T00:05:00Z", Some("2026-10-01T00:00:00Z"), "2026-10-01")
             .await;
+    bench.observer.run().await.unwrap();
     bench.sampler.run().await.unwrap();
     assert_eq!(bench.recorded().await, hours("2026-10-01T00:00:00Z", "2026-10-03T00:00:00Z"));
     let order = world.measured.lock().unwrap().clone();
@@ -261,6 +262,23 @@ async fn without_a_beginning_measuring_begins_with_the_first_observation() {
 }
 
 #[tokio::test]
+async fn nothing_counts_before_it_is_known_who_owns_anything() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = Arc::new(World::default());
+    let since = Some("2026-10-01T00:00:00Z");
+    let bench = start(folder.path(), &world, "2026-10-02T00:05:00Z", since, "2026-10-01").await;
+    bench.sampler.run().await.unwrap();
+    bench.rater.run().await.unwrap();
+    assert!(bench.recorded().await.is_empty());
+    assert_eq!(bench.month("2026-10").await, None, "no statement says that all of it is nobody's");
+    bench.observer.run().await.unwrap();
+    bench.sampler.run().await.unwrap();
+    bench.rater.run().await.unwrap();
+    assert_eq!(bench.month("2026-10").await.unwrap().0, "4.8", "24 node-hours at 0.20, all of them");
+    bench.close().await;
+}
+
+#[tokio::test]
 async fn an_outage_is_told_few_hours_are_tried_and_all_are_caught_up_with() {
     let folder = tempfile::tempdir().unwrap();
     let world = Arc::new(World::default());
@@ -268,6 +286,7 @@ async fn an_outage_is_told_few_hours_are_tried_and_all_are_caught_up_with() {
         start(folder.path(), &world, "2026-10-03T00:05:00Z", Some("2026-10-01T00:00:00Z"), "2026-10-01")
             .await;
     world.down.store(true, Ordering::SeqCst);
+    bench.observer.run().await.unwrap();
     let told = bench.sampler.run().await.unwrap_err().to_string();
     assert!(told.contains("nobody answers"), "{told}");
     assert_eq!(world.calls.load(Ordering::SeqCst), 2, "a store that is down is not asked for every hour");
@@ -292,6 +311,7 @@ async fn a_forgotten_hour_is_missing_and_no_alarm_and_holds_up_nothing() {
     let bench =
         start(folder.path(), &world, "2026-10-02T00:05:00Z", Some("2026-10-01T00:00:00Z"), "2026-10-01")
             .await;
+    bench.observer.run().await.unwrap();
     let done = bench.sampler.run().await.unwrap();
     assert_eq!(done, "c: 23 hours recorded, 1 missing");
     bench.rater.run().await.unwrap();
@@ -361,6 +381,7 @@ async fn a_cluster_that_left_the_configuration_is_paid_for_until_its_last_hour()
     let world = Arc::new(World::default());
     let since = Some("2026-10-01T00:00:00Z");
     let mut bench = start(folder.path(), &world, "2026-10-03T00:05:00Z", since, "2026-10-01").await;
+    bench.observer.run().await.unwrap();
     bench.sampler.run().await.unwrap();
     bench.rater.run().await.unwrap();
     let before = bench.month("2026-10").await.unwrap();
@@ -380,6 +401,7 @@ async fn hours_before_the_first_edition_are_counted_and_not_fatal() {
     let bench =
         start(folder.path(), &world, "2026-10-03T00:05:00Z", Some("2026-10-01T00:00:00Z"), "2026-10-02")
             .await;
+    bench.observer.run().await.unwrap();
     bench.sampler.run().await.unwrap();
     let done = bench.rater.run().await.unwrap();
     assert_eq!(done, "1 days rated, 1 months computed, 24 hours before the first price book");

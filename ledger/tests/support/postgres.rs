@@ -41,11 +41,13 @@ fn program(name: &str) -> PathBuf {
     let mut places: Vec<PathBuf> = versions.map(|version| version.path().join("bin")).collect();
     places.sort();
     places.reverse();
-    places.extend(["/usr/local/bin", "/usr/bin", "/opt/homebrew/bin"].map(PathBuf::from));
+    // Debian keeps the server's programs out of PATH; the test bench puts its own there.
+    places.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
     let found = places.into_iter().map(|place| place.join(name)).find(|path| path.exists());
     found.unwrap_or_else(|| {
         panic!(
-            "`{name}` is not installed, and these tests need a real PostgreSQL: apt-get install postgresql"
+            "`{name}` is not installed, and these tests need a real PostgreSQL: run tests/bench/install and put its \
+             bin/ into PATH, as `make test` does, or apt-get install postgresql"
         )
     })
 }
@@ -58,16 +60,19 @@ fn start() -> Server {
     let directory = TempDir::new().unwrap();
     std::fs::set_permissions(directory.path(), PermissionsExt::from_mode(0o777)).unwrap();
     let root = std::fs::metadata("/proc/self").is_ok_and(|me| std::os::unix::fs::MetadataExt::uid(&me) == 0);
-    // The server refuses to run as root.
-    let become_postgres = if root { "runuser -u postgres --" } else { "" };
+    // The server refuses to run as root, and the user `postgres` comes with its package only.
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let has_postgres = users.lines().any(|user| user.starts_with("postgres:"));
+    let user = if has_postgres { "postgres" } else { "nobody" };
+    let become_user = if root { format!("runuser -u {user} --") } else { String::new() };
     let script = format!(
         "set -e; cd {dir}; mkdir data; {chown} \
          {sudo} {initdb} -D {dir}/data -U ledger -A trust -E UTF8 --locale=C -N >{dir}/initdb.log 2>&1; \
          {sudo} {postgres} -D {dir}/data -k {dir} -c listen_addresses= -c max_connections=300 >{dir}/log 2>&1 & \
          pid=$!; echo started; cat >/dev/null; kill -QUIT $(head -n 1 {dir}/data/postmaster.pid); wait $pid || true; rm -rf {dir}",
         dir = directory.path().display(),
-        chown = if root { "chown postgres data;" } else { "" },
-        sudo = become_postgres,
+        chown = if root { format!("chown {user} data;") } else { String::new() },
+        sudo = become_user,
         initdb = program("initdb").display(),
         postgres = program("postgres").display(),
     );
