@@ -56,6 +56,9 @@ struct Looks {
     state: defray_ledger::PeriodState,
 }
 
+/// How many refused reports are tried again when somebody asks; the rest when somebody asks again.
+const REVIVED_AT_ONCE: u32 = 10_000;
+
 /// Pushes.
 #[derive(Debug, Clone)]
 pub struct Pusher {
@@ -120,6 +123,9 @@ impl Pusher {
     /// Brings every destination up to date, as far as it lets us; says what was done. An error is what a
     /// destination said, and the next run is the retry.
     pub async fn run(&self) -> anyhow::Result<String> {
+        if self.asked.is_waiting() {
+            self.revive().await?;
+        }
         let new = self.enqueue().await?;
         let (mut delivered, mut problems) = (0_u64, Vec::new());
         for sink in self.sinks.iter() {
@@ -135,6 +141,19 @@ impl Pusher {
             tracing::info!(reports.new = new, reports.delivered = delivered, "pushed");
         }
         Ok(format!("{new} reports new or revised, {delivered} delivered, {waiting} waiting"))
+    }
+
+    /// Tries again what a receiver refused: whoever asks by hand has mended the cause, or wants to know.
+    async fn revive(&self) -> anyhow::Result<()> {
+        let now = self.clock.now();
+        let dead =
+            self.ledger.deliveries(&Scope::everything(), Some(DeliveryState::Dead), REVIVED_AT_ONCE).await?;
+        for entry in dead {
+            if self.sinks.iter().any(|sink| sink.name() == entry.delivery.sink) {
+                self.ledger.revive(&self.guard, entry.id, now).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Shows how the outbox stands; says how many reports wait.

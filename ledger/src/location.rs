@@ -54,6 +54,11 @@ impl Location {
     pub fn directory(path: impl AsRef<Path>) -> Self {
         Self(Place::Directory(path.as_ref().to_owned()))
     }
+
+    /// Whether several processes may have it open at once.
+    pub const fn is_shared(&self) -> bool {
+        matches!(self.0, Place::Server(_))
+    }
 }
 
 impl FromStr for Location {

@@ -18,14 +18,18 @@ pub(super) async fn run(config: &Config) -> Result<(), Failure> {
         return Err(Failure::Usage(anyhow::anyhow!("no destination is configured; {mend}")));
     }
     let location = &config.ledger.location;
+    // Taking over the right to write would stop a daemon that shares the database: it is asked instead.
+    if location.is_shared()
+        && let Ok(address) = daemon::push(config).await
+    {
+        return asked(address);
+    }
     let ledger = match Ledger::open(location).await {
         Ok(ledger) => ledger,
         // Who holds the ledger pushes; most likely it is the daemon of this configuration.
         Err(locked @ OpenError::Locked { .. }) => {
             let address = daemon::push(config).await.with_context(|| locked.to_string())?;
-            let said = format!("the daemon at {address} holds the ledger and was asked to push now");
-            output::to_stdout(|out| Ok(writeln!(out, "{said}; its log says what comes of it")?))?;
-            return Ok(());
+            return asked(address);
         }
         Err(error) => {
             let error = anyhow::Error::new(error).context(format!("opening the ledger at {location}"));
@@ -44,4 +48,9 @@ pub(super) async fn run(config: &Config) -> Result<(), Failure> {
     let done = outcome.context("pushing")?;
     output::to_stdout(|out| Ok(writeln!(out, "{done}")?))?;
     Ok(())
+}
+
+fn asked(address: std::net::SocketAddr) -> Result<(), Failure> {
+    let said = format!("the daemon at {address} holds the ledger and was asked to push now");
+    Ok(output::to_stdout(|out| Ok(writeln!(out, "{said}; its log says what comes of it")?))?)
 }

@@ -2,7 +2,8 @@
 //!
 //! An answer is written twice: once into a digest, which is its entity tag and what a reader can verify
 //! the download by, and, unless it was small enough to keep or the reader has it already, once more to the
-//! reader, in chunks through a bounded channel. So memory holds a few chunks, whatever the answer's size.
+//! reader, in chunks through a bounded channel. So memory holds a few chunks of the answer,
+//! whatever its size, beside the month it is made from.
 
 use std::io::{self, Write};
 use std::sync::Arc;

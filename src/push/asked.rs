@@ -35,6 +35,11 @@ impl Asked {
         }
     }
 
+    /// Whether anything is wished.
+    pub(super) fn is_waiting(&self) -> bool {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) != Wishes::default()
+    }
+
     /// Takes what is wished; what is wished from then on is for the run after.
     pub(super) fn take(&self) -> Wishes {
         std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))

@@ -307,7 +307,11 @@ async fn judge(mut response: Response, now: DateTime<Utc>) -> Answer {
     match status {
         StatusCode::GONE => Answer::Gone { reason },
         // A token that ran out is mended by a person, and every report waits for it.
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+        // And so is a URL that nobody serves.
+        StatusCode::UNAUTHORIZED
+        | StatusCode::FORBIDDEN
+        | StatusCode::NOT_FOUND
+        | StatusCode::METHOD_NOT_ALLOWED => {
             Answer::Retry { reason, status: status_number, after, stop: true }
         }
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {

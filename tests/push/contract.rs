@@ -243,8 +243,8 @@ async fn a_refused_report_is_kept_for_a_person_and_the_others_go_on() {
         metrics.contains("defray_delivery_attempts_total{sink=\"finops\",outcome=\"dead\"} 1"),
         "{metrics}"
     );
-    // The person mends the cause: the same key, the same bytes.
-    office.ledger.revive(&office.guard, dead[0].id, office.clock.now()).await.unwrap();
+    // The person mends the cause and asks: the same key, the same bytes.
+    pusher.ask(None);
     pusher.run().await.unwrap();
     assert_eq!(receiver.applied().len(), 2);
     let requests = receiver.requests();
