@@ -1,5 +1,6 @@
 //! Rates the days whose inputs changed and folds their months again.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -99,9 +100,9 @@ impl Rater {
             self.clusters.iter().map(|cluster| (cluster.name.clone(), hours_of(cluster, &timeline, until)));
         let mut ranges: BTreeMap<ClusterName, HourRange> = ranges.collect();
         for cluster in self.shared.ledger.clusters(&Scope::everything()).await? {
-            if !ranges.contains_key(&cluster) {
-                let range = self.recorded(&cluster).await?;
-                ranges.insert(cluster, range);
+            if let Entry::Vacant(gone) = ranges.entry(cluster) {
+                let range = self.recorded(gone.key()).await?;
+                gone.insert(range);
             }
         }
         Ok(View { book: Arc::clone(&self.book.borrow()), ranges, timeline })

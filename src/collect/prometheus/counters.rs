@@ -53,6 +53,9 @@ pub(super) struct Counter {
     since: i64,
 }
 
+/// A counter's own labels, all its labels, and its samples with the view each is from.
+type Stitched = (Labels, Labels, Vec<(Sample, usize)>);
+
 /// Joins what several scrapers saw: the first as it is, the others where those before were not yet or no
 /// more there. A counter is known again by its `instance` labels.
 pub(super) fn stitch(views: Views, instance: &[String]) -> Vec<Counter> {
@@ -62,7 +65,7 @@ pub(super) fn stitch(views: Views, instance: &[String]) -> Vec<Counter> {
         labels.map(|(name, value)| (name.clone(), value.clone())).collect()
     };
     let mut spans: Vec<RangeInclusive<i64>> = Vec::new();
-    let mut found: Vec<(Labels, Labels, Vec<(Sample, usize)>)> = Vec::new();
+    let mut found: Vec<Stitched> = Vec::new();
     for (view, series) in views.into_iter().enumerate() {
         let before = found.len();
         let times = || series.iter().flat_map(|one| one.samples.iter().map(|sample| sample.at));
