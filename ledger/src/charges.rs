@@ -44,6 +44,14 @@ impl Ledger {
     /// Replaces a day whole. Under the digest it already has, nothing is written; says whether it was.
     pub async fn put_day(&self, guard: &WriteGuard, day: ChargeDay) -> Result<bool, LedgerError> {
         let name = day.day.to_string();
+        // Packing and folding are long work for the processor: no writer waits for it.
+        let blob = codec::write(&name, &day.hours)?;
+        let mut rows = Vec::new();
+        for (n, charge) in (0_i64..).zip(fold(day.hours.into_iter().flat_map(|(_, charges)| charges))?) {
+            let mut row = args![name.as_str(), n];
+            push_charge(&mut row, &charge)?;
+            rows.push(row);
+        }
         let mut tx = self.write(guard).await?;
         let known =
             tx.fetch_one("SELECT inputs FROM charge_days WHERE day = $1", args![name.as_str()]).await?;
@@ -51,13 +59,6 @@ impl Ledger {
             && row.digest()? == day.inputs
         {
             return Ok(false);
-        }
-        let blob = codec::write(&name, &day.hours)?;
-        let mut rows = Vec::new();
-        for (n, charge) in (0_i64..).zip(fold(day.hours.into_iter().flat_map(|(_, charges)| charges))?) {
-            let mut row = args![name.as_str(), n];
-            push_charge(&mut row, &charge)?;
-            rows.push(row);
         }
         tx.execute("DELETE FROM day_charges WHERE day = $1", args![name.as_str()]).await?;
         tx.execute(
@@ -75,9 +76,10 @@ impl Ledger {
     /// Under which digest each day of a period was rated.
     pub async fn day_inputs(
         &self,
-        _scope: &Scope,
+        scope: &Scope,
         period: Period,
     ) -> Result<BTreeMap<NaiveDate, Digest>, LedgerError> {
+        scope.whole("what days were rated from")?;
         let rows = self
             .read()
             .await?

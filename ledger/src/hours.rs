@@ -16,6 +16,7 @@ use crate::transaction::Transaction;
 use crate::{Ledger, LedgerError, Scope, WriteGuard};
 
 mod missing;
+mod read;
 
 pub use missing::Missing;
 
@@ -92,10 +93,11 @@ impl Ledger {
     /// The recorded hours of a cluster, earliest first.
     pub async fn hours(
         &self,
-        _scope: &Scope,
+        scope: &Scope,
         cluster: &ClusterName,
         range: HourRange,
     ) -> Result<Vec<HourEntry>, LedgerError> {
+        scope.whole("the list of recorded hours")?;
         let mut tx = self.read().await?;
         let mut coverage: BTreeMap<i64, BTreeMap<Source, Minutes>> = BTreeMap::new();
         let rows = tx
@@ -133,31 +135,9 @@ impl Ledger {
             .collect()
     }
 
-    /// The current revisions of every cluster, in the order of hour, cluster. Every blob is checked
-    /// against its digest.
-    pub async fn usage(&self, scope: &Scope, range: HourRange) -> Result<Vec<UsageHour>, LedgerError> {
-        scope.whole("usage")?;
-        let mut tx = self.read().await?;
-        let rows = tx
-            .fetch(
-                "SELECT h.cluster, h.hour, h.revision, h.digest, h.blob_digest FROM hours h \
-                 WHERE h.hour >= $1 AND h.hour < $2 AND h.revision = \
-                 (SELECT MAX(n.revision) FROM hours n WHERE n.cluster = h.cluster AND n.hour = h.hour) \
-                 ORDER BY h.hour, h.cluster",
-                args![range.from.index(), range.until.index()],
-            )
-            .await?;
-        let mut usage = Vec::with_capacity(rows.len());
-        for mut row in rows {
-            let (cluster, hour) = (ClusterName::from(row.text()?), Hour::from_index(row.int()?));
-            let (revision, content, blob) = (row.number("revision")?, row.digest()?, row.digest()?);
-            usage.push(load(&mut tx, &cluster, hour, revision, content, blob).await?);
-        }
-        Ok(usage)
-    }
-
     /// Every cluster something was recorded, missed or observed of, in order.
-    pub async fn clusters(&self, _scope: &Scope) -> Result<Vec<ClusterName>, LedgerError> {
+    pub async fn clusters(&self, scope: &Scope) -> Result<Vec<ClusterName>, LedgerError> {
+        scope.whole("the list of clusters")?;
         let rows = self
             .read()
             .await?

@@ -76,6 +76,44 @@ both! {
         assert_eq!(clusters, ["a".into(), "b".into()]);
     }
 
+    /// A narrow look at what is there: which hours, which is the latest, and what each was read from.
+    async fn which_hours_are_there_is_told_without_what_is_in_them(home: &Home) {
+        let ledger = home.open().await;
+        let everything = Scope::everything();
+        assert_eq!(ledger.latest_hour(&everything).await.unwrap(), None);
+        let guard = ledger.acquire().await.unwrap();
+        for (n, seed) in [(4, 1), (0, 1), (2, 1), (2, 2)] {
+            ledger.record(&guard, vec![recorded(at(n), seed)]).await.unwrap();
+        }
+        let other = RecordedHour { usage: usage(&"a".into(), at(3), 1), measured_at: now() };
+        ledger.record(&guard, vec![other]).await.unwrap();
+        let range = HourRange { from: at(0), until: at(4) };
+        let hours = ledger.recorded_hours(&everything, &cluster(), range).await.unwrap();
+        assert_eq!(hours, [at(0), at(2)].into());
+        assert_eq!(ledger.latest_hour(&everything).await.unwrap(), Some((cluster(), at(4))));
+        let entries = ledger.hours(&everything, &cluster(), all()).await.unwrap();
+        let digests: Vec<_> = entries.iter().map(|entry| (entry.digest, entry.hour)).collect();
+        let read = ledger.usage_with_digests(&everything, all()).await.unwrap();
+        let read: Vec<_> = read
+            .iter()
+            .filter(|(_, usage)| usage.cluster == cluster())
+            .map(|(digest, usage)| (*digest, usage.hour))
+            .collect();
+        assert_eq!(read, digests);
+    }
+
+    /// Clusters belong to no single tenant.
+    async fn a_tenants_reader_is_told_nothing_of_clusters(home: &Home) {
+        let ledger = home.open().await;
+        let one = Scope::tenants(["a".into()].into());
+        let refused = |error: LedgerError| matches!(error, LedgerError::OutOfScope(_));
+        assert!(refused(ledger.clusters(&one).await.unwrap_err()));
+        assert!(refused(ledger.hours(&one, &cluster(), all()).await.unwrap_err()));
+        assert!(refused(ledger.recorded_hours(&one, &cluster(), all()).await.unwrap_err()));
+        assert!(refused(ledger.latest_hour(&one).await.unwrap_err()));
+        assert!(refused(ledger.day_inputs(&one, "2026-10".parse().unwrap()).await.unwrap_err()));
+    }
+
     /// A row key that is there twice would be billed twice or dropped: neither.
     async fn two_rows_of_one_key_are_refused(home: &Home) {
         let ledger = home.open().await;
