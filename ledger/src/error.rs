@@ -48,6 +48,23 @@ pub enum OpenError {
         /// What the other process wrote about itself.
         holder: String,
     },
+    /// There is none, and none is to be made.
+    #[error(
+        "there is no ledger at {0}; name the directory or database that the daemon writes (ledger.location of its configuration)"
+    )]
+    Absent(String),
+    /// An earlier release wrote it, and it is not to be changed.
+    #[error(
+        "the ledger at {location} was written by an older release (schema {found}, this release reads {known}); start this release's daemon on it once, which brings it forward, or read it with the release that wrote it"
+    )]
+    OlderSchema {
+        /// Where.
+        location: String,
+        /// The newest migration it has.
+        found: i64,
+        /// What this binary knows.
+        known: i64,
+    },
     /// A later release wrote it.
     #[error(
         "the ledger at {location} was written by a newer release (schema {found}, this release reads up to {known}); run that release or restore the backup taken before the upgrade"
@@ -130,7 +147,7 @@ pub enum LedgerError {
     Corrupt(String),
     /// Ownership is observed in the order of time.
     #[error(
-        "{cluster} was observed at {last} and now at {at}: the clock went back; check time synchronisation; nothing was changed"
+        "{cluster} was observed at {last} and now at {at}: the clock went back, or it was ahead then; nothing was changed. Check time synchronisation: if the clock is wrong now, set it; if it was wrong then, ownership is observed again from {last} on, or restore the backup from before"
     )]
     ClockWentBack {
         /// The cluster.

@@ -18,15 +18,33 @@ mod server;
 /// The schema this release writes. Forward only: a released migration is never edited.
 const SCHEMA: i64 = 1;
 
+/// What may be done to have a ledger of this release's schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Want {
+    /// Make it, or bring it forward.
+    Current,
+    /// Nothing.
+    AsItIs,
+}
+
 impl Ledger {
     /// Opens a ledger, makes it where there is none, and brings its schema forward.
     pub async fn open(location: &Location) -> Result<Self, OpenError> {
+        Self::open_as(location, Want::Current).await
+    }
+
+    /// Opens a ledger to read it: where there is none, none is made, and an older one stays as it is.
+    pub async fn open_existing(location: &Location) -> Result<Self, OpenError> {
+        Self::open_as(location, Want::AsItIs).await
+    }
+
+    async fn open_as(location: &Location, want: Want) -> Result<Self, OpenError> {
         let (pools, lock) = match &location.0 {
             Place::Directory(path) => {
-                let (pools, lock) = directory::open(path, location).await?;
+                let (pools, lock) = directory::open(path, location, want).await?;
                 (pools, Some(lock))
             }
-            Place::Server(options) => (server::open(options, location).await?, None),
+            Place::Server(options) => (server::open(options, location, want).await?, None),
         };
         let ledger = Self { inner: Arc::new(Inner { pools, _lock: lock }) };
         ledger.prove().await.map_err(|error| at(location, error))?;
@@ -69,6 +87,20 @@ async fn check_schema(tx: &mut Transaction, location: &Location) -> Result<(), O
     let found = row.int().map_err(|error| at(location, error))?;
     if found > SCHEMA {
         return Err(OpenError::NewerSchema { location: location.to_string(), found, known: SCHEMA });
+    }
+    Ok(())
+}
+
+/// Refuses a ledger that this release would first have to bring forward.
+async fn check_current(tx: &mut Transaction, location: &Location) -> Result<(), OpenError> {
+    let row = tx
+        .fetch_one("SELECT MAX(version) FROM _sqlx_migrations WHERE success", args![])
+        .await
+        .map_err(|error| at(location, error))?;
+    let found = row.map(|mut row| row.int_or()).transpose().map_err(|error| at(location, error))?;
+    let found = found.flatten().unwrap_or(0);
+    if found < SCHEMA {
+        return Err(OpenError::OlderSchema { location: location.to_string(), found, known: SCHEMA });
     }
     Ok(())
 }

@@ -106,6 +106,18 @@ async fn a_damaged_file_is_said_to_be_damaged() {
 }
 
 both! {
+    /// Bringing it forward is for the daemon: who reads may run an older release beside it.
+    async fn reading_leaves_an_older_ledger_as_it_is(home: &Home) {
+        home.open().await.close().await;
+        let ledger = Ledger::open_existing(&home.location()).await.unwrap();
+        assert_eq!(ledger.verify(&defray_ledger::Scope::everything()).await.unwrap(), 0);
+        ledger.close().await;
+        drop(ledger);
+        home.tamper_same("UPDATE _sqlx_migrations SET version = 0").await;
+        let error = Ledger::open_existing(&home.location()).await.unwrap_err();
+        assert!(matches!(error, OpenError::OlderSchema { found: 0, known: 1, .. }), "{error}");
+    }
+
     /// An older binary refuses cleanly what a newer one wrote.
     async fn a_newer_schema_is_refused(home: &Home) {
         home.open().await.close().await;
@@ -121,6 +133,17 @@ both! {
         .await;
         home.open().await;
     }
+}
+
+#[tokio::test]
+async fn reading_makes_no_ledger_where_there_is_none() {
+    let home = TempDir::new().unwrap();
+    let error = Ledger::open_existing(&Location::directory(home.path())).await.unwrap_err();
+    assert!(matches!(error, OpenError::Absent(_)), "{error}");
+    assert!(std::fs::read_dir(home.path()).unwrap().next().is_none(), "not even a lock is left behind");
+    let home = Home::server().await;
+    let error = Ledger::open_existing(&home.location()).await.unwrap_err();
+    assert!(matches!(error, OpenError::Absent(_)), "{error}");
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use sqlx::ConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
-use super::{at, begin, check_schema, migrate};
+use super::{Want, at, begin, check_current, check_schema, migrate};
 use crate::backend::{Pools, refusal, sqlite_code};
 use crate::error::OpenError;
 use crate::location::Location;
@@ -20,29 +20,40 @@ const LOCK: &str = "ledger.lock";
 const APPLICATION_ID: i64 = 1_684_366_962;
 const READERS: u32 = 4;
 
-pub(super) async fn open(path: &Path, location: &Location) -> Result<(Pools, File), OpenError> {
+pub(super) async fn open(path: &Path, location: &Location, want: Want) -> Result<(Pools, File), OpenError> {
     check_directory(path)?;
-    let lock = lock(path)?;
     let database = path.join(DATABASE);
-    let exists = std::fs::metadata(&database).is_ok_and(|file| file.len() > 0);
-    if exists {
-        check_database(&database, location).await?;
+    let exists = || std::fs::metadata(&database).is_ok_and(|file| file.len() > 0);
+    let absent = || OpenError::Absent(location.to_string());
+    // Before the lock, which is a file too.
+    if want == Want::AsItIs && !exists() {
+        return Err(absent());
+    }
+    let lock = lock(path)?;
+    let is_ledger = exists() && check_database(&database, location).await?;
+    if want == Want::AsItIs && !is_ledger {
+        return Err(absent());
     }
     let options = options(&database);
     let writer = SqlitePoolOptions::new()
         .max_connections(1)
         .max_lifetime(None)
         .idle_timeout(None)
-        .connect_with(options.clone().create_if_missing(true))
+        .connect_with(options.clone().create_if_missing(want == Want::Current))
         .await
         .map_err(|error| cannot_open(path, location, error))?;
     let readers = SqlitePoolOptions::new()
         .max_connections(READERS)
         .min_connections(0)
         .connect_lazy_with(options.read_only(true));
-    migrate(include_str!("../../migrations/sqlite/0001_ledger.sql"), &writer, location).await?;
+    if want == Want::Current {
+        migrate(include_str!("../../migrations/sqlite/0001_ledger.sql"), &writer, location).await?;
+    }
     let pools = Pools::Sqlite { writer, readers };
-    check_schema(&mut begin(&pools, location).await?, location).await?;
+    let mut tx = begin(&pools, location).await?;
+    check_schema(&mut tx, location).await?;
+    check_current(&mut tx, location).await?;
+    drop(tx);
     Ok((pools, lock))
 }
 
@@ -107,8 +118,8 @@ fn lock(path: &Path) -> Result<File, OpenError> {
     Ok(file)
 }
 
-/// Looks at a database before anything about it is changed.
-async fn check_database(database: &Path, location: &Location) -> Result<(), OpenError> {
+/// Looks at a database before anything about it is changed; says whether it is a ledger already.
+async fn check_database(database: &Path, location: &Location) -> Result<bool, OpenError> {
     let not_a_ledger =
         |reason: &str| OpenError::NotALedger { location: location.to_string(), reason: reason.to_owned() };
     let failed = |error: sqlx::Error| match sqlite_code(&error) {
@@ -160,7 +171,7 @@ async fn check_database(database: &Path, location: &Location) -> Result<(), Open
         drop(tx);
     }
     pool.close().await;
-    Ok(())
+    Ok(is_ledger)
 }
 
 fn cannot_open(path: &Path, location: &Location, error: sqlx::Error) -> OpenError {

@@ -4,14 +4,18 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
-use super::{at, begin, check_schema, migrate};
+use super::{Want, at, begin, check_current, check_schema, migrate};
 use crate::backend::{Pools, refusal};
 use crate::error::OpenError;
 use crate::location::Location;
 
 const CONNECTIONS: u32 = 8;
 
-pub(super) async fn open(options: &PgConnectOptions, location: &Location) -> Result<Pools, OpenError> {
+pub(super) async fn open(
+    options: &PgConnectOptions,
+    location: &Location,
+    want: Want,
+) -> Result<Pools, OpenError> {
     let pool = PgPoolOptions::new()
         .max_connections(CONNECTIONS)
         .acquire_timeout(Duration::from_secs(10))
@@ -41,8 +45,17 @@ pub(super) async fn open(options: &PgConnectOptions, location: &Location) -> Res
         return Err(OpenError::NotALedger { location: location.to_string(), reason });
     }
     let pools = Pools::Postgres(pool.clone());
+    if heads == 0 && want == Want::AsItIs {
+        return Err(OpenError::Absent(location.to_string()));
+    }
     if heads > 0 {
-        check_schema(&mut begin(&pools, location).await?, location).await?;
+        let mut tx = begin(&pools, location).await?;
+        check_schema(&mut tx, location).await?;
+        if want == Want::AsItIs {
+            check_current(&mut tx, location).await?;
+            drop(tx);
+            return Ok(pools);
+        }
     }
     migrate(include_str!("../../migrations/postgres/0001_ledger.sql"), &pool, location).await?;
     Ok(pools)
