@@ -9,6 +9,7 @@ mod cluster;
 mod observe;
 mod past;
 mod plan;
+mod present;
 mod rate;
 mod runner;
 mod sample;

@@ -51,9 +51,7 @@ impl Observer {
             match result {
                 Ok(spans) => sum += spans,
                 // A ledger that must not be written is no matter of one cluster.
-                Err(error) if error.chain().any(<dyn std::error::Error>::is::<LedgerError>) => {
-                    return Err(error);
-                }
+                Err(error) if of_the_ledger(&error) => return Err(error),
                 Err(error) => wrong.push(format!("{error:#}")),
             }
         }
@@ -117,6 +115,14 @@ impl Observer {
     fn remembered(&self) -> std::sync::MutexGuard<'_, Remembered> {
         self.memory.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether the ledger refused, and would refuse any cluster. When a cluster was last observed is its own.
+fn of_the_ledger(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<LedgerError>())
+        .any(|refusal| !matches!(refusal, LedgerError::ClockWentBack { .. }))
 }
 
 fn cluster_of(conflict: &Conflict) -> &ClusterName {

@@ -94,8 +94,12 @@ impl Rater {
     }
 
     async fn view(&self) -> anyhow::Result<View> {
+        let present = self.shared.present().await?;
         let timeline = Arc::new(self.shared.ledger.timeline(&Scope::everything()).await?);
-        let until = settled_until(self.shared.clock.now(), self.settle);
+        let settled = settled_until(present.now, self.settle);
+        // What is recorded has settled, even if the clock went back by minutes or the delay was made longer:
+        // what was rated once must not leave its day.
+        let until = present.recorded_until.map_or(settled, |recorded| settled.max(recorded));
         let ranges =
             self.clusters.iter().map(|cluster| (cluster.name.clone(), hours_of(cluster, &timeline, until)));
         let mut ranges: BTreeMap<ClusterName, HourRange> = ranges.collect();
@@ -151,6 +155,7 @@ impl Rater {
         let (plans, without_book) = self.plan(view, period, &entries).await?;
         let rated = self.shared.ledger.day_inputs(&Scope::everything(), period).await?;
         let mut done = Done { without_book, ..Done::default() };
+        let mut revised = false;
         for plan in &plans {
             if rated.get(&plan.day) == Some(&plan.inputs) {
                 continue;
@@ -158,7 +163,14 @@ impl Rater {
             if self.stop.is_cancelled() {
                 return Ok(done);
             }
-            done.days += u64::from(self.day(view, period, plan).await?);
+            match self.day(view, period, plan, &entries).await? {
+                Some(written) => done.days += u64::from(written),
+                None => revised = true,
+            }
+        }
+        // Recording has asked for another run, which plans with the new revision; the month waits for it.
+        if revised {
+            return Ok(done);
         }
         self.clear(view, period, &plans, &rated).await?;
         done.month = self.month(view, period, &plans, &entries).await?;
@@ -195,10 +207,18 @@ impl Rater {
         Ok(self.shared.supervisor.blocking("plan rating", work).await??)
     }
 
-    /// Rates one day and replaces it; says whether it was written.
-    async fn day(&self, view: &View, period: Period, plan: &DayPlan) -> anyhow::Result<bool> {
+    /// Rates one day and replaces it; says whether it was written. None if an hour was measured anew since
+    /// it was planned.
+    async fn day(
+        &self,
+        view: &View,
+        period: Period,
+        plan: &DayPlan,
+        entries: &Entries,
+    ) -> anyhow::Result<Option<bool>> {
         let range = view.book.zone.hours_of_day(plan.day);
-        let usage = self.shared.ledger.usage(&Scope::everything(), range).await?;
+        let usage = self.shared.ledger.usage_with_digests(&Scope::everything(), range).await?;
+        let Some(usage) = as_planned(entries, usage) else { return Ok(None) };
         let owners: Vec<Owners> = plan.hours.iter().map(|hour| hour.owners.clone()).collect();
         let book = Arc::clone(&view.book);
         let ranges = view.ranges.clone();
@@ -208,7 +228,7 @@ impl Rater {
         let day = ChargeDay { day: plan.day, period, inputs: plan.inputs, hours };
         let written = self.shared.ledger.put_day(&self.shared.guard, day).await?;
         self.shared.metrics.days_rated.inc();
-        Ok(written)
+        Ok(Some(written))
     }
 
     /// Empties the days that were rated once and that the book in force no longer reaches.
@@ -236,14 +256,17 @@ impl Rater {
         plans: &[DayPlan],
         entries: &Entries,
     ) -> anyhow::Result<bool> {
-        if plans.iter().all(|plan| plan.hours.is_empty()) {
+        let ledger = &self.shared.ledger;
+        let known = ledger.periods(&Scope::everything(), view.book.zone).await?;
+        let folded = known.iter().find(|entry| entry.period == period).and_then(|entry| entry.inputs);
+        // A month that was folded once is folded again even when the book reaches none of its hours any
+        // more: its days are empty, and so is it.
+        if folded.is_none() && plans.iter().all(|plan| plan.hours.is_empty()) {
             return Ok(false);
         }
         let (coverage, hours_missing) = coverage(view, period, entries)?;
         let inputs = month_digest(&view.book, period, plans, &coverage, hours_missing);
-        let ledger = &self.shared.ledger;
-        let known = ledger.periods(&Scope::everything(), view.book.zone).await?;
-        if known.iter().any(|entry| entry.period == period && entry.inputs == Some(inputs)) {
+        if folded == Some(inputs) {
             return Ok(false);
         }
         let mut charges: Vec<Charge> = Vec::new();
@@ -338,6 +361,20 @@ fn owners_bytes(owners: &Owners) -> Result<Vec<u8>, serde_json::Error> {
     let namespaces: Vec<_> = owners.namespaces.iter().collect();
     let dedicated: Vec<_> = owners.dedicated.iter().collect();
     serde_json::to_vec(&(tenants, namespaces, dedicated, &owners.conflicts, &owners.assumed))
+}
+
+/// The usage that was planned with. What was recorded since is left for the next plan, where it counts; if
+/// an hour says something else now, there is none.
+fn as_planned(entries: &Entries, usage: Vec<(Digest, UsageHour)>) -> Option<Vec<UsageHour>> {
+    let mut planned = Vec::with_capacity(usage.len());
+    for (digest, usage) in usage {
+        let Some(entry) = entries.get(&usage.hour).and_then(|of| of.get(&usage.cluster)) else { continue };
+        if entry.digest != digest {
+            return None;
+        }
+        planned.push(usage);
+    }
+    Some(planned)
 }
 
 /// The charges of each hour of a day.

@@ -5,10 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use chrono::{DateTime, Utc};
 use defray_ledger::{Missing, RecordedHour, Scope};
 use defray_pricing::ownership::Timeline;
-use defray_pricing::time::{Hour, HourRange};
+use defray_pricing::time::Hour;
 use defray_pricing::usage::UsageHour;
 use futures::StreamExt;
 use tokio_util::sync::CancellationToken;
@@ -81,10 +80,11 @@ impl Sampler {
         let mut tally = Tally::default();
         let mut tried = BTreeSet::new();
         loop {
-            let now = self.shared.clock.now();
+            let now = self.shared.present().await?.now;
             let timeline = Arc::new(self.shared.ledger.timeline(&Scope::everything()).await?);
             let range = hours_of(cluster, &timeline, settled_until(now, self.settle));
-            let recorded = self.recorded_hours(cluster, range, now).await?;
+            let ledger = &self.shared.ledger;
+            let recorded = ledger.recorded_hours(&Scope::everything(), &cluster.name, range).await?;
             let noted = self.noted(cluster).await?;
             let absent: BTreeSet<Hour> = range.iter().filter(|hour| !recorded.contains(hour)).collect();
             self.show(cluster, &absent, recorded.last().copied());
@@ -110,28 +110,6 @@ impl Sampler {
             return from;
         }
         timeline.observed_since.get(&cluster.name).map_or(from, |at| Hour::containing(*at))
-    }
-
-    /// The recorded hours of a range. One later than now means that the clock went back.
-    async fn recorded_hours(
-        &self,
-        cluster: &Cluster,
-        range: HourRange,
-        now: DateTime<Utc>,
-    ) -> anyhow::Result<BTreeSet<Hour>> {
-        let far = HourRange { from: range.from, until: Hour::from_index(i64::from(i32::MAX)) };
-        let entries = self.shared.ledger.hours(&Scope::everything(), &cluster.name, far).await?;
-        if let Some(last) = entries.last()
-            && last.hour.end() > now
-        {
-            anyhow::bail!(
-                "the clock says {} but the hour {} is already recorded; check time synchronisation: nothing is \
-                 measured until the clock is right",
-                now.format("%Y-%m-%dT%H:%M:%SZ"),
-                last.hour
-            );
-        }
-        Ok(entries.into_iter().map(|entry| entry.hour).collect())
     }
 
     async fn noted(&self, cluster: &Cluster) -> anyhow::Result<BTreeMap<Hour, Missing>> {

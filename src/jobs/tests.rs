@@ -23,6 +23,8 @@ use super::*;
 use crate::clock::Clock;
 use crate::telemetry::Telemetry;
 
+mod backwards;
+
 const SETTLE: Duration = Duration::from_mins(5);
 
 /// A cluster with one node, one tenant, and a metrics store that can be down or have forgotten.
@@ -321,25 +323,6 @@ async fn a_forgotten_hour_is_missing_and_no_alarm_and_holds_up_nothing() {
     world.forgotten.lock().unwrap().insert(hour("2026-10-02T00:00:00Z"));
     bench.shared.clock.advance(Duration::from_hours(1));
     assert!(bench.sampler.run().await.unwrap_err().to_string().contains("no data"));
-    bench.close().await;
-}
-
-#[tokio::test]
-async fn a_clock_in_the_past_is_refused_and_nothing_is_changed() {
-    let folder = tempfile::tempdir().unwrap();
-    let world = Arc::new(World::default());
-    let since = Some("2026-10-01T00:00:00Z");
-    let bench = start(folder.path(), &world, "2026-10-01T12:05:00Z", since, "2026-10-01").await;
-    bench.observer.run().await.unwrap();
-    bench.sampler.run().await.unwrap();
-    let before = bench.recorded().await;
-    bench.close().await;
-    let bench = start(folder.path(), &world, "2026-10-01T06:05:00Z", since, "2026-10-01").await;
-    let told = format!("{:#}", bench.sampler.run().await.unwrap_err());
-    assert!(told.contains("check time synchronisation"), "{told}");
-    let told = format!("{:#}", bench.observer.run().await.unwrap_err());
-    assert!(told.contains("the clock went back"), "{told}");
-    assert_eq!(bench.recorded().await, before);
     bench.close().await;
 }
 

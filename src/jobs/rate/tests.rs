@@ -120,3 +120,22 @@ fn a_conflict_alone_makes_a_day_be_rated_again() {
     assert_eq!(one[4].hours[0].owners.namespaces, two[4].hours[0].owners.namespaces);
     assert_ne!(one[4].inputs, two[4].inputs);
 }
+
+/// Digests and usage are read one after the other; a day must be made of what its digest says.
+#[test]
+fn an_hour_recorded_after_the_plan_is_left_out_and_one_revised_since_stops_the_day() {
+    let at = hour("2026-10-20T10:00:00Z");
+    let usage = |cluster: &str| UsageHour::empty(cluster.into(), at);
+    let digest = |text: &[u8]| Digest::of(text);
+    let entry = HourEntry {
+        hour: at,
+        revision: 1,
+        digest: digest(b"1"),
+        coverage: BTreeMap::new(),
+        measured_at: at.end(),
+    };
+    let entries = Entries::from([(at, BTreeMap::from([("prod".into(), entry)]))]);
+    let read = vec![(digest(b"1"), usage("prod")), (digest(b"new"), usage("edge"))];
+    assert_eq!(as_planned(&entries, read), Some(vec![usage("prod")]));
+    assert_eq!(as_planned(&entries, vec![(digest(b"2"), usage("prod"))]), None);
+}
