@@ -6,6 +6,7 @@ mod adapters;
 mod build;
 mod check;
 mod demo;
+mod made_up;
 mod push;
 mod run;
 
@@ -13,4 +14,5 @@ pub use adapters::connect;
 pub use build::{App, NotStarted, Setup};
 pub use check::check;
 pub use demo::demo;
+pub use made_up::is_demo;
 pub use push::pusher;

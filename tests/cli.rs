@@ -4,6 +4,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
+use defray_ledger::{Ledger, Location};
+
+mod made_up;
+
 /// Runs the real program to its end.
 fn defray(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_defray")).args(arguments).stdin(Stdio::null()).output().unwrap()
@@ -62,6 +66,11 @@ impl Site {
 
     fn config(&self) -> String {
         self.folder.path().join("defray.yaml").display().to_string()
+    }
+
+    /// The ledger in the data directory, made where it is not.
+    async fn ledger(&self) -> Ledger {
+        Ledger::open(&Location::directory(self.path().join("data"))).await.unwrap()
     }
 
     fn path(&self) -> &Path {
@@ -196,8 +205,19 @@ fn a_data_directory_that_cannot_be_used_is_told_with_the_way_to_mend_it() {
 }
 
 #[test]
-fn a_month_without_data_is_told() {
+fn reading_a_report_makes_no_ledger_where_there_is_none() {
     let site = Site::new();
+    let data = site.path().join("data");
+    let output = defray(&["report", "--data", &data.display().to_string(), "--period", "2026-10"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(err(&output).contains("there is no ledger at"), "{}", err(&output));
+    assert!(std::fs::read_dir(data).unwrap().next().is_none(), "nothing is left behind");
+}
+
+#[tokio::test]
+async fn a_month_without_data_is_told() {
+    let site = Site::new();
+    site.ledger().await.close().await;
     let data = site.path().join("data").display().to_string();
     let output = defray(&["report", "--data", &data, "--period", "2026-10"]);
     assert_eq!(output.status.code(), Some(1));

@@ -4,6 +4,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use defray::demo::Platform;
+use defray_ledger::{Ledger, Location, Scope};
+
 /// A demo that is stopped even if the test fails.
 struct Running(std::process::Child);
 
@@ -60,7 +63,19 @@ async fn the_demo_says_what_to_open_adds_up_and_leaves_nothing_behind() {
 
     let page = get(&address, "/").await;
     assert!(page.contains("Every number here is made up"), "{page}");
-    let periods: serde_json::Value = serde_json::from_str(&get(&address, "/api/v1/periods").await).unwrap();
+    adds_up(&address).await;
+
+    let asked = Command::new("kill").args(["-INT", &demo.0.id().to_string()]).status().unwrap();
+    assert!(asked.success());
+    let ended = demo.0.wait().unwrap();
+    assert_eq!(ended.code(), Some(0));
+    assert!(std::fs::read_dir(&temporary).unwrap().next().is_none(), "the temporary directory is removed");
+    assert_eq!(std::fs::read_to_string(&said).unwrap().lines().last(), Some(last.as_str()));
+}
+
+/// Every month of the demo is there, and its statement makes its amount.
+async fn adds_up(address: &str) {
+    let periods: serde_json::Value = serde_json::from_str(&get(address, "/api/v1/periods").await).unwrap();
     assert_eq!(periods["demo"], true);
     let months = periods["items"].as_array().unwrap();
     assert_eq!(months.len(), 4);
@@ -79,11 +94,60 @@ async fn the_demo_says_what_to_open_adds_up_and_leaves_nothing_behind() {
         assert!(lines.len() > 50, "{period} has {} lines", lines.len());
         assert_eq!(lines.iter().sum::<i64>(), cents(total), "{period}");
     }
+}
 
-    let asked = Command::new("kill").args(["-INT", &demo.0.id().to_string()]).status().unwrap();
-    assert!(asked.success());
-    let ended = demo.0.wait().unwrap();
-    assert_eq!(ended.code(), Some(0));
-    assert!(std::fs::read_dir(&temporary).unwrap().next().is_none(), "the temporary directory is removed");
-    assert_eq!(std::fs::read_to_string(&said).unwrap().lines().last(), Some(last.as_str()));
+/// A power cut amid the work: what was recorded is kept, the rest is done by the next start.
+#[tokio::test]
+async fn a_demo_that_was_killed_goes_on_where_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, said) = (folder.path().join("data"), folder.path().join("out"));
+    let start = || {
+        let child = Command::new(env!("CARGO_BIN_EXE_defray"))
+            .args(["demo", "--listen", "127.0.0.1:0", "--log", "warn", "--data"])
+            .arg(&data)
+            .stdin(Stdio::null())
+            .stdout(std::fs::File::create(&said).unwrap())
+            .stderr(std::fs::File::create(folder.path().join("err")).unwrap())
+            .spawn()
+            .unwrap();
+        Running(child)
+    };
+    let mut demo = start();
+    let written = || std::fs::metadata(data.join("ledger.db-wal")).map_or(0, |file| file.len());
+    // Past the observations and the first hours, and far from the end.
+    while written() < 1 << 20 {
+        assert!(demo.0.try_wait().unwrap().is_none(), "it ended by itself");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    demo.0.kill().unwrap();
+    demo.0.wait().unwrap();
+
+    let location = Location::directory(&data);
+    let ledger = Ledger::open(&location).await.unwrap();
+    let before = ledger.verify(&Scope::everything()).await.unwrap();
+    ledger.close().await;
+    drop(ledger);
+    let platform = Platform::new().unwrap();
+    let all = u64::try_from(platform.hours().count()).unwrap();
+    assert!(0 < before && before < all, "{before} of {all} hours were recorded when it was killed");
+
+    let mut demo = start();
+    let last = line_with(&said, "Ready. Open ").await;
+    let address = last.split_whitespace().find(|word| word.starts_with("http://")).unwrap();
+    adds_up(address.trim_end_matches('/')).await;
+    demo.0.kill().unwrap();
+    demo.0.wait().unwrap();
+
+    let ledger = Ledger::open(&location).await.unwrap();
+    assert_eq!(ledger.verify(&Scope::everything()).await.unwrap(), all, "every hour once");
+    ledger.close().await;
+    drop(ledger);
+    let data = data.display().to_string();
+    let report = Command::new(env!("CARGO_BIN_EXE_defray"))
+        .args(["report", "--data", &data, "--period", "2026-09", "--time-zone", "Europe/Berlin"])
+        .args(["--format", "json"])
+        .output()
+        .unwrap();
+    let report: serde_json::Value = serde_json::from_slice(&report.stdout).unwrap();
+    assert_eq!(report["demo"], true, "a report says that its numbers are made up");
 }

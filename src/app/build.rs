@@ -97,6 +97,7 @@ impl App {
         // Before the ledger: a second daemon by mistake is told of the port and disturbs nothing.
         let listener = bind(config.http.listen).await?;
         let ledger = open(&config).await?;
+        super::made_up::keep_apart(&ledger, &config.ledger.location.to_string(), demo).await?;
         let guard = take_over(&ledger).await?;
         ledger.put_book(&guard, book.digest, &sources).await.context("remembering the price book")?;
         let telemetry = Telemetry::new();

@@ -1,6 +1,5 @@
 //! The demo: a made-up platform behind the two seams, everything else as it is for any cluster.
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -67,8 +66,7 @@ async fn fill(platform: &Arc<Platform>, shared: &Shared) -> anyhow::Result<()> {
             Err(error) => return Err(error).context("taking in the demo's ownership"),
         }
     }
-    let recorded = ledger.hours(&Scope::everything(), &cluster, platform.range()).await?;
-    let recorded: BTreeSet<Hour> = recorded.into_iter().map(|entry| entry.hour).collect();
+    let recorded = ledger.recorded_hours(&Scope::everything(), &cluster, platform.range()).await?;
     let lost = platform.lost();
     let due: Vec<Hour> =
         platform.range().iter().filter(|hour| !lost.contains(*hour) && !recorded.contains(hour)).collect();

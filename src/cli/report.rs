@@ -11,13 +11,15 @@ use defray_pricing::time::BillingZone;
 use defray_reports::{Coverage, Definitions, Month, Status, csv, json};
 
 use super::{Failure, Report, ReportFormat, output};
+use crate::app;
 use crate::config::Config;
 
 /// Reads the month and writes it.
 pub(super) async fn run(arguments: &Report, config: Option<&Config>) -> Result<(), Failure> {
     let (location, zone) = place(arguments, config)?;
-    let ledger =
-        Ledger::open(&location).await.with_context(|| format!("opening the ledger at {location}"))?;
+    let ledger = Ledger::open_existing(&location)
+        .await
+        .with_context(|| format!("opening the ledger at {location}"))?;
     let result = write(arguments, &ledger, zone).await;
     ledger.close().await;
     result
@@ -58,7 +60,7 @@ async fn write(arguments: &Report, ledger: &Ledger, zone: BillingZone) -> Result
     {
         return Err(anyhow::anyhow!("the tenant `{tenant}` has no statement in {period}").into());
     }
-    let month = facts(&entry, &record, zone);
+    let month = facts(&entry, &record, zone, app::is_demo(ledger).await?);
     let format = arguments.format;
     let write = |out: &mut dyn Write| render(format, &month, &record, out);
     match &arguments.output {
@@ -90,7 +92,7 @@ fn render(
 }
 
 /// What is known about a month besides its statements.
-pub(super) fn facts(entry: &PeriodEntry, record: &MonthRecord, zone: BillingZone) -> Month {
+pub(super) fn facts(entry: &PeriodEntry, record: &MonthRecord, zone: BillingZone, demo: bool) -> Month {
     let status = match entry.state {
         PeriodState::Open => Status::Open,
         PeriodState::Closed => Status::Final,
@@ -109,6 +111,6 @@ pub(super) fn facts(entry: &PeriodEntry, record: &MonthRecord, zone: BillingZone
         hours_missing: u64::from(record.hours_missing),
         book_versions: record.book_versions.clone(),
         book_digest: record.book_digest,
-        demo: false,
+        demo,
     }
 }
