@@ -81,7 +81,7 @@ async fn adds_up(address: &str) {
     assert_eq!(months.len(), 4);
     for month in months {
         let (period, total) = (month["period"].as_str().unwrap(), month["amount"].as_str().unwrap());
-        let csv = get(&address, &format!("/api/v1/reports/{period}.csv")).await;
+        let csv = get(address, &format!("/api/v1/reports/{period}.csv")).await;
         let mut reader = csv::Reader::from_reader(csv.as_bytes());
         let column = reader.headers().unwrap().iter().position(|name| name == "amount").unwrap();
         let lines: Vec<i64> = reader

@@ -5,8 +5,10 @@ use std::io::{ErrorKind, Read, Seek, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use sqlx::ConnectOptions;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{ConnectOptions, Connection};
 
 use super::{Want, at, begin, check_current, check_schema, migrate};
 use crate::backend::{Pools, refusal, sqlite_code};
@@ -39,6 +41,7 @@ pub(super) async fn open(path: &Path, location: &Location, want: Want) -> Result
         .max_connections(1)
         .max_lifetime(None)
         .idle_timeout(None)
+        .before_acquire(|connection, _| Box::pin(usable(connection)))
         .connect_with(options.clone().create_if_missing(want == Want::Current))
         .await
         .map_err(|error| cannot_open(path, location, error))?;
@@ -174,6 +177,13 @@ async fn check_database(database: &Path, location: &Location) -> Result<bool, Op
     Ok(is_ledger)
 }
 
+/// Whether a connection can begin a transaction. On a full disk SQLite rolls back by itself; the driver goes
+/// on counting that transaction, so the connection could never begin another, and is given up.
+async fn usable(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    let Ok(transaction) = connection.begin_with("BEGIN DEFERRED").await else { return Ok(false) };
+    Ok(transaction.rollback().await.is_ok())
+}
+
 fn cannot_open(path: &Path, location: &Location, error: sqlx::Error) -> OpenError {
     const CANNOT_OPEN: i64 = 14;
     match sqlite_code(&error) {
@@ -184,9 +194,12 @@ fn cannot_open(path: &Path, location: &Location, error: sqlx::Error) -> OpenErro
 
 #[cfg(test)]
 mod tests {
+    use defray_pricing::time::Hour;
+    use defray_pricing::usage::UsageHour;
+
     use super::*;
-    use crate::Ledger;
     use crate::backend::args;
+    use crate::{Ledger, LedgerError, Scope};
 
     /// What a write is promised rests on these.
     #[tokio::test]
@@ -206,5 +219,40 @@ mod tests {
         ] {
             assert_eq!(tx.fetch_one(sql, args![]).await.unwrap().unwrap().int().unwrap(), wanted, "{sql}");
         }
+    }
+
+    /// What was acknowledged before the disk was full is there afterwards, and recording goes on.
+    #[tokio::test]
+    async fn a_full_disk_is_told_and_nothing_is_lost_once_there_is_space() {
+        let home = tempfile::TempDir::new().unwrap();
+        let ledger = Ledger::open(&Location::directory(home.path())).await.unwrap();
+        let guard = ledger.acquire().await.unwrap();
+        // SQLite says the same as for a disk without space: SQLITE_FULL.
+        let limit = async |pages: &'static str| {
+            let mut tx = Transaction::new(ledger.inner.pools.begin_write().await.unwrap());
+            tx.fetch_one(pages, args![]).await.unwrap();
+        };
+        let hour = |n: i64| crate::RecordedHour {
+            usage: UsageHour::empty("c".into(), Hour::from_index(n)),
+            measured_at: chrono::DateTime::UNIX_EPOCH,
+        };
+        limit("PRAGMA max_page_count = 1").await;
+        let mut kept = 0;
+        let refused = loop {
+            match ledger.record(&guard, vec![hour(kept)]).await {
+                Ok(_) => kept += 1,
+                Err(refused) => break refused,
+            }
+        };
+        assert!(matches!(refused, LedgerError::DiskFull), "{refused}");
+        assert!(refused.to_string().contains("free space"), "{refused}");
+        let everything = Scope::everything();
+        assert_eq!(ledger.verify(&everything).await.unwrap(), u64::try_from(kept).unwrap());
+        limit("PRAGMA max_page_count = 1000000").await;
+        ledger.record(&guard, vec![hour(kept)]).await.unwrap();
+        ledger.close().await;
+        drop(ledger);
+        let ledger = Ledger::open(&Location::directory(home.path())).await.unwrap();
+        assert_eq!(ledger.verify(&everything).await.unwrap(), u64::try_from(kept + 1).unwrap());
     }
 }
