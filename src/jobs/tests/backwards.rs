@@ -91,6 +91,7 @@ async fn a_month_that_no_edition_reaches_any_more_is_empty_in_its_statements_as_
     let bench =
         start(folder.path(), &world, "2026-10-03T00:05:00Z", Some("2026-10-01T00:00:00Z"), "2026-10-01")
             .await;
+    bench.observer.run().await.unwrap();
     bench.sampler.run().await.unwrap();
     bench.rater.run().await.unwrap();
     assert_eq!(bench.month("2026-10").await.unwrap().0, "9.6");
