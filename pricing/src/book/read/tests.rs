@@ -122,9 +122,9 @@ fn the_edition_in_force_is_the_last_that_has_begun() {
     let book = PriceBook::parse(&files, berlin()).unwrap();
     let version = |hour: &str| book.at(hour.parse().unwrap()).map(|edition| edition.version.as_str());
     assert_eq!(version("2026-07-31T21:00:00Z"), None);
-    assert_eq!(version("2026-07-31T22:00:00Z"), Some("2026-08.1"));
-    assert_eq!(version("2026-09-30T21:00:00Z"), Some("2026-08.1"));
-    assert_eq!(version("2026-09-30T22:00:00Z"), Some("2026-10.1"));
+    assert_eq!(version("2026-07-31T22:00:00Z"), Some("demo 2026-08.1"));
+    assert_eq!(version("2026-09-30T21:00:00Z"), Some("demo 2026-08.1"));
+    assert_eq!(version("2026-09-30T22:00:00Z"), Some("demo 2026-10.1"));
     files.reverse();
     assert_eq!(PriceBook::parse(&files, berlin()), Ok(book), "the order of files does not matter");
 }
