@@ -9,10 +9,12 @@ use crate::quantity::{Quantity, Unit};
 use crate::time::Period;
 
 mod build;
+mod facts;
 mod fit;
 mod terms;
 
 pub use build::{Month, build};
+pub use facts::MonthFacts;
 
 /// A line of a statement. `exact + rounding = amount`, always.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

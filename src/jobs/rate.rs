@@ -17,7 +17,7 @@ use defray_pricing::money::Money;
 use defray_pricing::names::ClusterName;
 use defray_pricing::ownership::{Owners, OwnershipIndex, TenancyRules, Timeline};
 use defray_pricing::rating::{RatingError, rate};
-use defray_pricing::statement::{self, PeriodStatements};
+use defray_pricing::statement::{self, MonthFacts, PeriodStatements};
 use defray_pricing::time::{Hour, HourRange, Period};
 use defray_pricing::usage::UsageHour;
 use tokio::sync::watch;
@@ -67,6 +67,15 @@ struct DayPlan {
     day: NaiveDate,
     inputs: Digest,
     hours: Vec<HourPlan>,
+}
+
+/// What a period is rated from.
+struct Plan {
+    days: Vec<DayPlan>,
+    /// Of the owners of all its hours, and so of nothing that the days' digests do not cover.
+    facts: MonthFacts,
+    /// How many of its hours no edition of the book reaches.
+    without_book: usize,
 }
 
 impl Rater {
@@ -152,11 +161,11 @@ impl Rater {
     async fn period(&self, view: &View, period: Period) -> anyhow::Result<Done> {
         let hours = view.book.zone.hours(period);
         let entries = self.entries(view, hours).await?;
-        let (plans, without_book) = self.plan(view, period, &entries).await?;
+        let plan = self.plan(view, period, &entries).await?;
         let rated = self.shared.ledger.day_inputs(&Scope::everything(), period).await?;
-        let mut done = Done { without_book, ..Done::default() };
+        let mut done = Done { without_book: plan.without_book, ..Done::default() };
         let mut revised = false;
-        for plan in &plans {
+        for plan in &plan.days {
             if rated.get(&plan.day) == Some(&plan.inputs) {
                 continue;
             }
@@ -172,8 +181,8 @@ impl Rater {
         if revised {
             return Ok(done);
         }
-        self.clear(view, period, &plans, &rated).await?;
-        done.month = self.month(view, period, &plans, &entries).await?;
+        self.clear(view, period, &plan.days, &rated).await?;
+        done.month = self.month(view, period, plan, &entries).await?;
         Ok(done)
     }
 
@@ -189,13 +198,7 @@ impl Rater {
         Ok(entries)
     }
 
-    /// What each day of a period is rated from, and how many hours no edition of the book reaches.
-    async fn plan(
-        &self,
-        view: &View,
-        period: Period,
-        entries: &Entries,
-    ) -> anyhow::Result<(Vec<DayPlan>, usize)> {
+    async fn plan(&self, view: &View, period: Period, entries: &Entries) -> anyhow::Result<Plan> {
         let digests: BTreeMap<Hour, BTreeMap<ClusterName, Digest>> = entries
             .iter()
             .map(|(hour, of)| (*hour, of.iter().map(|(name, entry)| (name.clone(), entry.digest)).collect()))
@@ -253,9 +256,10 @@ impl Rater {
         &self,
         view: &View,
         period: Period,
-        plans: &[DayPlan],
+        plan: Plan,
         entries: &Entries,
     ) -> anyhow::Result<bool> {
+        let Plan { days: plans, facts, .. } = plan;
         let ledger = &self.shared.ledger;
         let known = ledger.periods(&Scope::everything(), view.book.zone).await?;
         let folded = known.iter().find(|entry| entry.period == period).and_then(|entry| entry.inputs);
@@ -265,18 +269,18 @@ impl Rater {
             return Ok(false);
         }
         let (coverage, hours_missing) = coverage(view, period, entries)?;
-        let inputs = month_digest(&view.book, period, plans, &coverage, hours_missing);
+        let inputs = month_digest(&view.book, period, &plans, &coverage, hours_missing);
         if folded == Some(inputs) {
             return Ok(false);
         }
         let mut charges: Vec<Charge> = Vec::new();
-        for plan in plans {
+        for plan in &plans {
             charges.extend(ledger.day_charges(&Scope::everything(), plan.day).await?);
         }
         let book = Arc::clone(&view.book);
-        let work = move || fold(&book, period, charges);
+        let work = move || fold(&book, period, &facts, charges);
         let statements = self.shared.supervisor.blocking("fold month", work).await??;
-        let book_versions = versions(&view.book, plans);
+        let book_versions = versions(&view.book, &plans);
         let book_digest = view.book.digest;
         let month = MonthRecord { statements, inputs, coverage, hours_missing, book_digest, book_versions };
         Ok(ledger.put_month(&self.shared.guard, month).await?)
@@ -308,9 +312,10 @@ fn plan_days(
     ranges: &BTreeMap<ClusterName, HourRange>,
     period: Period,
     digests: &BTreeMap<Hour, BTreeMap<ClusterName, Digest>>,
-) -> Result<(Vec<DayPlan>, usize), serde_json::Error> {
+) -> Result<Plan, serde_json::Error> {
     let mut without_book = 0;
     let mut plans = Vec::new();
+    let mut facts = MonthFacts::new(book.zone);
     let none = BTreeMap::new();
     let index = OwnershipIndex::new(timeline, rules);
     for day in book.zone.days(period) {
@@ -335,6 +340,7 @@ fn plan_days(
             owners.namespaces.retain(|(cluster, _), _| counts(cluster));
             owners.dedicated.retain(|(cluster, _), _| counts(cluster));
             owners.assumed.retain(counts);
+            facts.add(&owners);
             fields.push(hour.index().to_le_bytes().to_vec());
             fields.push(owners_bytes(&owners)?);
             let measured = digests.get(&hour).unwrap_or(&none);
@@ -351,7 +357,7 @@ fn plan_days(
             plans.push(DayPlan { day, inputs, hours });
         }
     }
-    Ok((plans, without_book))
+    Ok(Plan { days: plans, facts, without_book })
 }
 
 /// Everything about the owners of an hour that can move an amount, in their one order.
@@ -402,9 +408,14 @@ fn rate_day(
 }
 
 /// The statements of a month, proven to add up.
-fn fold(book: &PriceBook, period: Period, charges: Vec<Charge>) -> Result<PeriodStatements, NotRated> {
+fn fold(
+    book: &PriceBook,
+    period: Period,
+    facts: &MonthFacts,
+    charges: Vec<Charge>,
+) -> Result<PeriodStatements, NotRated> {
     let hours = Money::sum(charges.iter().map(|charge| charge.amount)).map_err(RatingError::from)?;
-    let statements = statement::build(book, period, charges)?;
+    let statements = statement::build(book, period, facts, charges)?;
     check_period(&statements, hours)?;
     Ok(statements)
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::fit::fit;
 use super::terms;
-use super::{Line, PeriodStatements, Statement};
+use super::{Line, MonthFacts, PeriodStatements, Statement};
 use crate::Overflow;
 use crate::book::{Edition, PriceBook};
 use crate::charge::{Charge, Kind, LineKey, item};
@@ -14,17 +14,20 @@ use crate::quantity::{Quantity, Unit};
 use crate::rating::{RatingError, add_quantities};
 use crate::time::Period;
 
-/// Folds a period's charges into lines, adds cost-centre terms, rounds once.
+/// Folds a period's charges into lines, adds what acts on the month, rounds once.
+///
+/// `facts` are of the owners of every hour of the period: those without a charge too.
 pub fn build(
     book: &PriceBook,
     period: Period,
+    facts: &MonthFacts,
     charges: Vec<Charge>,
 ) -> Result<PeriodStatements, RatingError> {
     let mut month = Month::new(book, period);
     for charge in charges {
         month.add(charge)?;
     }
-    month.finish()
+    month.finish(facts)
 }
 
 /// A month while its charges come in: it keeps lines, never hours.
@@ -64,7 +67,7 @@ impl<'b> Month<'b> {
     }
 
     /// Adds what acts on the month and rounds: the statements.
-    pub fn finish(mut self) -> Result<PeriodStatements, RatingError> {
+    pub fn finish(mut self, _facts: &MonthFacts) -> Result<PeriodStatements, RatingError> {
         let hours = self.book.zone.hours(self.period);
         // Terms change only at a period start; a ledger that begins mid-month begins with its first book.
         let edition = self

@@ -7,7 +7,7 @@ use defray_pricing::book::{PriceBook, Source};
 use defray_pricing::charge::Kind;
 use defray_pricing::invariants::{check_hour, check_period};
 use defray_pricing::rating::rate;
-use defray_pricing::statement::build;
+use defray_pricing::statement::{MonthFacts, build};
 use defray_pricing::time::{BillingZone, Hour};
 
 use crate::fixture::*;
@@ -68,7 +68,8 @@ fn run(name: &str, case: &Case<'_>) {
     assert_eq!(check_hour(&rated), Ok(()), "{name}");
     let hours = rated.control.total().unwrap();
     let period = book.zone.period_of(at);
-    let statements = build(&book, period, rated.charges).unwrap();
+    let facts = MonthFacts::of(book.zone, [&owners]);
+    let statements = build(&book, period, &facts, rated.charges).unwrap();
     assert_eq!(check_period(&statements, hours), Ok(()), "{name}");
 
     let wanted: BTreeSet<_> = case

@@ -9,7 +9,7 @@ use defray_pricing::ownership::{
     NamePattern, NamespaceFact, Origin, OwnershipIndex, Span, TenancyRules, TenantFact, Timeline,
 };
 use defray_pricing::rating::rate;
-use defray_pricing::statement::{Month, PeriodStatements};
+use defray_pricing::statement::{Month, MonthFacts, PeriodStatements};
 use defray_pricing::time::Hour;
 use defray_pricing::usage::UsageHour;
 
@@ -85,17 +85,20 @@ fn month(book: &PriceBook) -> PeriodStatements {
     let owners = OwnershipIndex::new(&timeline, &rules);
     let period = "2026-10".parse().unwrap();
     let mut month = Month::new(book, period);
+    let mut facts = MonthFacts::new(book.zone);
     let mut exact = Money::ZERO;
     for hour in book.zone.hours(period).iter() {
         let usage = measured(hour, "2026-10-12T10:00:00Z".parse().unwrap());
-        let rated = rate(book, &owners.at(hour), &[usage]).unwrap();
+        let owners = owners.at(hour);
+        facts.add(&owners);
+        let rated = rate(book, &owners, &[usage]).unwrap();
         assert_eq!(check_hour(&rated), Ok(()));
         exact = exact.checked_add(rated.control.total().unwrap()).unwrap();
         for charge in rated.charges {
             month.add(charge).unwrap();
         }
     }
-    let statements = month.finish().unwrap();
+    let statements = month.finish(&facts).unwrap();
     assert_eq!(check_period(&statements, exact), Ok(()));
     statements
 }

@@ -9,7 +9,7 @@ use defray_pricing::money::Money;
 use defray_pricing::names::TenantName;
 use defray_pricing::quantity::Quantity;
 use defray_pricing::rating::rate;
-use defray_pricing::statement::{Statement, build};
+use defray_pricing::statement::{MonthFacts, Statement, build};
 use defray_pricing::usage::UsageHour;
 use proptest::prelude::*;
 
@@ -58,10 +58,11 @@ proptest! {
         let mut month: Vec<_> = std::iter::repeat_n(charges, copies).flatten().collect();
         let hours = Money::sum(month.iter().map(|charge| charge.amount)).unwrap();
         let period = book.zone.period_of(world.owners.hour);
-        let statements = build(&book, period, month.clone()).unwrap();
+        let facts = MonthFacts::of(book.zone, [&world.owners]);
+        let statements = build(&book, period, &facts, month.clone()).unwrap();
         prop_assert_eq!(check_period(&statements, hours), Ok(()));
         month.reverse();
-        prop_assert_eq!(build(&book, period, month).unwrap(), statements);
+        prop_assert_eq!(build(&book, period, &facts, month).unwrap(), statements);
     }
 
     /// Statement totals against fractions: terms cut once a cost centre, one rounding a statement.
@@ -72,7 +73,8 @@ proptest! {
         let charges = rate(&book, &world.owners, &world.usage).unwrap().charges;
         let month: Vec<_> = std::iter::repeat_n(charges, copies).flatten().collect();
         let period = book.zone.period_of(world.owners.hour);
-        let statements = build(&book, period, month.clone()).unwrap();
+        let facts = MonthFacts::of(book.zone, [&world.owners]);
+        let statements = build(&book, period, &facts, month.clone()).unwrap();
         let (exact, totals) = oracle::statements(&book, &month);
         let rounding = |statement: &Statement| {
             let lines = statement.lines.iter().filter(|line| line.key.kind == Kind::Rounding);

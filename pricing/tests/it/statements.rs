@@ -7,7 +7,7 @@ use defray_pricing::charge::{Charge, Kind, LineKey};
 use defray_pricing::invariants::{Violation, check_period};
 use defray_pricing::money::Money;
 use defray_pricing::quantity::Unit;
-use defray_pricing::statement::{Line, PeriodStatements, Statement, build};
+use defray_pricing::statement::{Line, MonthFacts, PeriodStatements, Statement, build};
 use defray_pricing::time::Period;
 
 use crate::fixture::*;
@@ -44,7 +44,7 @@ fn sold(tenant: &str, kind: Kind, item: &str, list: &str, amount_of: &str) -> Ch
 
 fn built(book: &PriceBook, charges: Vec<Charge>) -> PeriodStatements {
     let hours = Money::sum(charges.iter().map(|charge| charge.amount)).unwrap();
-    let statements = build(book, october(), charges).unwrap();
+    let statements = build(book, october(), &MonthFacts::new(book.zone), charges).unwrap();
     assert_eq!(check_period(&statements, hours), Ok(()));
     statements
 }

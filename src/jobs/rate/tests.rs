@@ -67,7 +67,7 @@ fn ranges() -> BTreeMap<ClusterName, HourRange> {
 
 fn plans(rules: &TenancyRules) -> Vec<DayPlan> {
     let period = "2026-10".parse().unwrap();
-    plan_days(&book(), &timeline(), rules, &ranges(), period, &BTreeMap::new()).unwrap().0
+    plan_days(&book(), &timeline(), rules, &ranges(), period, &BTreeMap::new()).unwrap().days
 }
 
 #[test]
