@@ -1,4 +1,4 @@
-//! Usage from a real Prometheus and a real VictoriaMetrics.
+//! Usage from a real Prometheus 2, a real Prometheus 3 and a real VictoriaMetrics.
 //!
 //! History with known truth is written into both; what is measured must be what was true, and the same
 //! from both to the last digit.
@@ -120,14 +120,20 @@ fn background(history: &[Series]) -> Vec<Series> {
     missing.map(|(name, labels, v)| Series::new(name, &labels).every(30, at(-10), at(70), |_| v)).collect()
 }
 
-/// Writes history into both stores and measures so many hours of it from each: they must agree.
+/// Writes history into every kind of store and measures so many hours of it from each: they must agree.
 async fn measured(history: &[Series], count: i64) -> Vec<Measured> {
-    let (prometheus, victoria) = tokio::join!(Prometheus::start(), VictoriaMetrics::start());
+    let (prometheus, three, victoria) =
+        tokio::join!(Prometheus::start(), Prometheus::three(), VictoriaMetrics::start());
     let history = [history, &background(history)].concat();
     prometheus.writer().write(&history).await;
+    three.writer().write(&history).await;
     victoria.writer().write(&history).await;
     let from_prometheus = hours(&collector(prometheus.url(), Dialect::Prometheus), count).await;
+    let from_three = hours(&collector(three.url(), Dialect::Prometheus), count).await;
     let from_victoria = hours(&collector(victoria.url(), Dialect::VictoriaMetrics), count).await;
+    for (one, other) in from_prometheus.iter().zip(&from_three) {
+        assert_eq!(one, other, "Prometheus 2 (left) and Prometheus 3 (right) disagree");
+    }
     for (one, other) in from_prometheus.iter().zip(&from_victoria) {
         assert_eq!(one, other, "Prometheus (left) and VictoriaMetrics (right) disagree");
     }

@@ -1,4 +1,4 @@
-//! Prometheus and VictoriaMetrics: both take history by remote write and answer the same query API.
+//! Prometheus 2 and 3 and VictoriaMetrics: all take history by remote write and answer the same query API.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -37,8 +37,17 @@ impl Prometheus {
         Self::scraping(&Scrape::default()).await
     }
 
+    /// Prometheus 3, for history only: the edges of its ranges are not those of Prometheus 2.
+    pub(crate) async fn three() -> Self {
+        Self::run("prometheus-3", &Scrape::default()).await
+    }
+
     /// Scraping these once a second.
     pub(crate) async fn scraping(scrape: &Scrape<'_>) -> Self {
+        Self::run("prometheus", scrape).await
+    }
+
+    async fn run(program: &'static str, scrape: &Scrape<'_>) -> Self {
         let folder = folder();
         let configuration = folder.path().join("prometheus.yml");
         fs::write(&configuration, scrape.configuration()).expect("a configuration");
@@ -50,7 +59,7 @@ impl Prometheus {
             "--web.enable-remote-write-receiver".to_owned(),
             "--storage.tsdb.retention.time=3y".to_owned(),
         ];
-        let mut server = Server::start("prometheus", folder.path(), &arguments);
+        let mut server = Server::start(program, folder.path(), &arguments);
         let url = format!("http://127.0.0.1:{port}");
         let ready = format!("{url}/-/ready");
         server.ready(async || super::answers(&ready).await).await;
