@@ -23,6 +23,7 @@ mod months;
 mod open;
 mod outbox;
 mod ownership;
+mod pods;
 mod scope;
 mod transaction;
 
@@ -37,6 +38,7 @@ pub use outbox::{
     UnknownDeliveryState,
 };
 pub use ownership::{Assumed, Changes, Observation};
+pub use pods::{PodChange, PodFact, SeenPod};
 pub use scope::Scope;
 
 use backend::{Pools, args};

@@ -15,8 +15,30 @@ use crate::{Inner, Ledger};
 mod directory;
 mod server;
 
-/// The schema this release writes. Forward only: a released migration is never edited.
-const SCHEMA: i64 = 1;
+/// A step of the schema: its number, what it brings, and how in each database.
+struct Step {
+    version: i64,
+    brings: &'static str,
+    sqlite: &'static str,
+    postgres: &'static str,
+}
+
+/// Forward only: a released migration is never edited.
+macro_rules! steps {
+    ($(($version:literal, $brings:literal)),+) => {
+        [$(Step {
+            version: $version,
+            brings: $brings,
+            sqlite: include_str!(concat!("../migrations/sqlite/000", $version, "_", $brings, ".sql")),
+            postgres: include_str!(concat!("../migrations/postgres/000", $version, "_", $brings, ".sql")),
+        }),+]
+    };
+}
+
+const STEPS: [Step; 2] = steps![(1, "ledger"), (2, "pods")];
+
+/// The schema this release writes: the last of the steps.
+const SCHEMA: i64 = 2;
 
 /// What may be done to have a ledger of this release's schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,13 +129,20 @@ async fn check_current(tx: &mut Transaction, location: &Location) -> Result<(), 
 
 /// Each migration runs in a transaction. One that this release does not know was made by a newer one
 /// that says this release may still read; see `min_reader`.
-async fn migrate<'a, A>(sql: &'static str, database: A, location: &Location) -> Result<(), OpenError>
+async fn migrate<'a, A>(
+    sql: impl Fn(&Step) -> &'static str,
+    database: A,
+    location: &Location,
+) -> Result<(), OpenError>
 where
     A: sqlx::Acquire<'a>,
     <A::Connection as std::ops::Deref>::Target: Migrate,
 {
-    let first = Migration::new(1, "ledger".into(), MigrationType::Simple, sql.into_sql_str(), false);
-    let mut migrator = Migrator::with_migrations(vec![first]);
+    let migration = |step: &Step| {
+        let sql = sql(step).into_sql_str();
+        Migration::new(step.version, step.brings.into(), MigrationType::Simple, sql, false)
+    };
+    let mut migrator = Migrator::with_migrations(STEPS.iter().map(migration).collect());
     migrator.set_ignore_missing(true);
     migrator.run(database).await.map_err(|error| match error {
         sqlx::migrate::MigrateError::Execute(error)

@@ -9,5 +9,6 @@ mod months;
 mod opening;
 mod outbox;
 mod ownership;
+mod pods;
 mod support;
 mod writers;

@@ -113,9 +113,9 @@ both! {
         assert_eq!(ledger.verify(&defray_ledger::Scope::everything()).await.unwrap(), 0);
         ledger.close().await;
         drop(ledger);
-        home.tamper_same("UPDATE _sqlx_migrations SET version = 0").await;
+        home.tamper_same("DELETE FROM _sqlx_migrations WHERE version > 1").await;
         let error = Ledger::open_existing(&home.location()).await.unwrap_err();
-        assert!(matches!(error, OpenError::OlderSchema { found: 0, known: 1, .. }), "{error}");
+        assert!(matches!(error, OpenError::OlderSchema { found: 1, known: 2, .. }), "{error}");
     }
 
     /// An older binary refuses cleanly what a newer one wrote.
@@ -127,8 +127,8 @@ both! {
         home.tamper_same("UPDATE ledger_head SET min_reader = 1").await;
         // A later migration that this release may still read is no reason to refuse.
         home.tamper(
-            "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (2, 'later', 1, x'00', 0)",
-            "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (2, 'later', true, '\\x00', 0)",
+            "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (99, 'later', 1, x'00', 0)",
+            "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (99, 'later', true, '\\x00', 0)",
         )
         .await;
         home.open().await;
@@ -160,4 +160,22 @@ async fn a_database_of_something_else_is_left_alone() {
     home.tamper_same("CREATE TABLE notes (x TEXT)").await;
     let error = home.try_open().await.unwrap_err();
     assert!(matches!(error, OpenError::NotALedger { .. }), "{error}");
+}
+
+/// A ledger of the first release, with something in it, as that release would have left it.
+#[tokio::test]
+async fn an_older_ledger_is_brought_forward_and_keeps_what_it_holds() {
+    use crate::support::things::{cluster, first, recorded};
+    let home = Home::directory();
+    let ledger = home.open().await;
+    let guard = ledger.acquire().await.unwrap();
+    ledger.record(&guard, vec![recorded(first(), 1)]).await.unwrap();
+    ledger.close().await;
+    drop(ledger);
+    home.tamper_same("DROP TABLE pods; DROP TABLE pod_lists; DELETE FROM _sqlx_migrations WHERE version > 1")
+        .await;
+    let ledger = home.open().await;
+    let everything = defray_ledger::Scope::everything();
+    assert_eq!(ledger.verify(&everything).await.unwrap(), 1);
+    assert!(ledger.pods_now(&everything, &cluster()).await.unwrap().is_empty());
 }

@@ -50,7 +50,7 @@ pub(super) async fn open(path: &Path, location: &Location, want: Want) -> Result
         .min_connections(0)
         .connect_lazy_with(options.read_only(true));
     if want == Want::Current {
-        migrate(include_str!("../../migrations/sqlite/0001_ledger.sql"), &writer, location).await?;
+        migrate(|step| step.sqlite, &writer, location).await?;
     }
     let pools = Pools::Sqlite { writer, readers };
     let mut tx = begin(&pools, location).await?;

@@ -57,6 +57,6 @@ pub(super) async fn open(
             return Ok(pools);
         }
     }
-    migrate(include_str!("../../migrations/postgres/0001_ledger.sql"), &pool, location).await?;
+    migrate(|step| step.postgres, &pool, location).await?;
     Ok(pools)
 }
