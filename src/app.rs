@@ -11,6 +11,7 @@ mod push;
 mod run;
 
 pub use adapters::connect;
+use build::ground;
 pub use build::{App, NotStarted, Setup};
 pub use check::check;
 pub use demo::demo;

@@ -12,5 +12,6 @@ pub mod demo;
 pub mod http;
 pub mod jobs;
 pub mod push;
+pub mod rerate;
 pub mod supervise;
 pub mod telemetry;

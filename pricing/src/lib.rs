@@ -18,6 +18,7 @@ pub mod ownership;
 pub mod problem;
 pub mod quantity;
 pub mod rating;
+pub mod recompute;
 pub mod statement;
 pub mod time;
 pub mod usage;

@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::http::{self, NotReady, PushNow, Sources};
 use crate::jobs::{Bell, Board, Cluster, ReadBook, Shared};
 use crate::push::Pusher;
+use crate::rerate::Ground;
 use crate::supervise::Supervisor;
 use crate::telemetry::Telemetry;
 
@@ -155,6 +156,15 @@ impl App {
     /// What is remembered.
     pub fn ledger(&self) -> Ledger {
         self.shared.ledger.clone()
+    }
+}
+
+/// What counts, of the clusters that are looked after.
+pub(super) fn ground(config: &Config, clusters: &[Cluster]) -> Ground {
+    Ground {
+        clusters: clusters.iter().map(|cluster| (cluster.name.clone(), cluster.since)).collect(),
+        tenancy: config.tenancy.clone(),
+        settle: config.history.settle,
     }
 }
 

@@ -186,9 +186,7 @@ impl App {
     fn start_rate(&self, bells: &Bells) {
         let rater = Rater {
             shared: self.shared.clone(),
-            clusters: self.clusters.clone(),
-            rules: self.config.tenancy.clone(),
-            settle: self.config.history.settle,
+            ground: super::ground(&self.config, &self.clusters),
             book: self.book.subscribe(),
             computed: bells.push.clone(),
             stop: self.shared.supervisor.stopping(),

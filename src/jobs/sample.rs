@@ -12,8 +12,9 @@ use defray_pricing::usage::UsageHour;
 use futures::StreamExt;
 use tokio_util::sync::CancellationToken;
 
-use super::plan::{back_off, hours_of, order, settled_until};
+use super::plan::{back_off, order};
 use super::{Bell, Cluster, KnownPast, NotMeasured, Shared, seconds};
+use crate::rerate::{hours_of, settled_until};
 use crate::telemetry::{ClusterLabel, HourOutcome};
 
 /// How many hours of a cluster are measured before it is looked again which are due.
@@ -82,7 +83,8 @@ impl Sampler {
         loop {
             let now = self.shared.present().await?.now;
             let timeline = Arc::new(self.shared.ledger.timeline(&Scope::everything()).await?);
-            let range = hours_of(cluster, &timeline, settled_until(now, self.settle));
+            let until = settled_until(now, self.settle);
+            let range = hours_of(&cluster.name, cluster.since, &timeline, until);
             let ledger = &self.shared.ledger;
             let recorded = ledger.recorded_hours(&Scope::everything(), &cluster.name, range).await?;
             let noted = self.noted(cluster).await?;

@@ -21,6 +21,7 @@ use tokio::sync::watch;
 
 use super::*;
 use crate::clock::Clock;
+use crate::rerate::Ground;
 use crate::telemetry::Telemetry;
 
 mod backwards;
@@ -195,8 +196,9 @@ async fn start(
         in_force,
         changed: Bell::new(),
     };
-    let rater =
-        Rater { shared: shared.clone(), clusters, rules, settle: SETTLE, book, computed: Bell::new(), stop };
+    let counted = clusters.iter().map(|cluster| (cluster.name.clone(), cluster.since)).collect();
+    let ground = Ground { clusters: counted, tenancy: rules, settle: SETTLE };
+    let rater = Rater { shared: shared.clone(), ground, book, computed: Bell::new(), stop };
     Bench { shared, sampler, observer, rater, keeper, files }
 }
 
@@ -370,7 +372,7 @@ async fn a_cluster_that_left_the_configuration_is_paid_for_until_its_last_hour()
     let before = bench.month("2026-10").await.unwrap();
     assert_eq!(before.0, "9.6", "48 node-hours at 0.20");
 
-    bench.rater.clusters.clear();
+    bench.rater.ground.clusters.clear();
     bench.shared.clock.advance(Duration::from_hours(24));
     bench.rater.run().await.unwrap();
     assert_eq!(bench.month("2026-10").await.unwrap(), before, "nothing vanishes and nothing is missing");

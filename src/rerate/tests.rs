@@ -2,9 +2,12 @@
 
 use chrono::{DateTime, Utc};
 use defray_pricing::book::Source;
-use defray_pricing::charge::Kind;
+use defray_pricing::charge::{Charge, Kind};
+use defray_pricing::digest::Digest;
+use defray_pricing::money::Money;
 use defray_pricing::ownership::{NamespaceFact, Origin, Span, StaticClaim, TenantFact};
 use defray_pricing::time::BillingZone;
+use defray_pricing::usage::UsageHour;
 
 use super::*;
 
@@ -65,18 +68,34 @@ fn ranges() -> BTreeMap<ClusterName, HourRange> {
     ])
 }
 
+fn view(rules: &TenancyRules) -> View {
+    View {
+        book: Arc::new(book()),
+        timeline: Arc::new(timeline()),
+        tenancy: Arc::new(rules.clone()),
+        ranges: Arc::new(ranges()),
+    }
+}
+
 fn plans(rules: &TenancyRules) -> Vec<DayPlan> {
-    let period = "2026-10".parse().unwrap();
-    plan_days(&book(), &timeline(), rules, &ranges(), period, &BTreeMap::new()).unwrap().days
+    view(rules).plan("2026-10".parse().unwrap(), &Entries::new()).unwrap().days
+}
+
+fn rated(plan: &DayPlan, usage: Vec<UsageHour>) -> Vec<Charge> {
+    let mut charges = Vec::new();
+    let take = |_: &_, rated: defray_pricing::rating::RatedHour| {
+        charges.extend(rated.charges);
+        Ok(())
+    };
+    plan.rate(&view(&TenancyRules::default()), usage, take).unwrap();
+    charges
 }
 
 #[test]
 fn a_cluster_that_does_not_count_yet_has_no_owners_no_fees_and_no_shares() {
     let plans = plans(&TenancyRules::default());
     let of = |day: usize| {
-        let owners: Vec<Owners> = plans[day].hours.iter().map(|hour| hour.owners.clone()).collect();
-        let hours = rate_day(&book(), &owners, Vec::new(), &ranges()).unwrap();
-        let charges: Vec<Charge> = hours.into_iter().flat_map(|(_, charges)| charges).collect();
+        let charges = rated(&plans[day], Vec::new());
         ["old", "new"].map(|tenant| {
             [Kind::ServiceFee, Kind::SharedCost].map(|kind| {
                 let wanted = charges.iter().filter(|c| c.key.tenant.as_str() == tenant && c.key.kind == kind);
@@ -92,8 +111,7 @@ fn a_cluster_that_does_not_count_yet_has_no_owners_no_fees_and_no_shares() {
 fn usage_of_hours_that_do_not_count_is_not_rated() {
     let early = hour("2026-10-05T10:00:00Z");
     let plans = plans(&TenancyRules::default());
-    let owners: Vec<Owners> = plans[4].hours.iter().map(|hour| hour.owners.clone()).collect();
-    let rated = |usage| rate_day(&book(), &owners, usage, &ranges()).unwrap();
+    let rated = |usage| rated(&plans[4], usage);
     let mut usage = UsageHour::empty("edge".into(), early);
     usage.load_balancers.push(defray_pricing::usage::LoadBalancerRow {
         namespace: "apps".into(),
@@ -117,7 +135,7 @@ fn a_conflict_alone_makes_a_day_be_rated_again() {
     let two = TenancyRules { static_claims: vec![claim("old"), claim("else")], ..TenancyRules::default() };
     let (one, two) = (plans(&one), plans(&two));
     // Nobody owns the namespace either way, but what is claimed twice cannot be a shared cost.
-    assert_eq!(one[4].hours[0].owners.namespaces, two[4].hours[0].owners.namespaces);
+    assert_eq!(one[4].hours[0].namespaces, two[4].hours[0].namespaces);
     assert_ne!(one[4].inputs, two[4].inputs);
 }
 
@@ -138,4 +156,12 @@ fn an_hour_recorded_after_the_plan_is_left_out_and_one_revised_since_stops_the_d
     let read = vec![(digest(b"1"), usage("prod")), (digest(b"new"), usage("edge"))];
     assert_eq!(as_planned(&entries, read), Some(vec![usage("prod")]));
     assert_eq!(as_planned(&entries, vec![(digest(b"2"), usage("prod"))]), None);
+}
+
+#[test]
+fn an_hour_settles_exactly_at_the_end_of_its_delay() {
+    let settle = Duration::from_mins(5);
+    let at = |text: &str| settled_until(text.parse().unwrap(), settle);
+    assert_eq!(at("2026-10-01T10:04:59Z"), hour("2026-10-01T09:00:00Z"));
+    assert_eq!(at("2026-10-01T10:05:00Z"), hour("2026-10-01T10:00:00Z"));
 }

@@ -1,0 +1,134 @@
+//! What a month is rated from, and rating it from that.
+//!
+//! Which hours count, who owned what in them and under which digest: decided here alone. The jobs keep what
+//! comes of it; the command line and the interface rate again to explain a month or to try another book,
+//! and keep nothing.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use defray_ledger::{HourEntry, Ledger, LedgerError, Scope};
+use defray_pricing::book::PriceBook;
+use defray_pricing::names::ClusterName;
+use defray_pricing::ownership::{TenancyRules, Timeline};
+use defray_pricing::time::{Hour, HourRange};
+
+mod month;
+mod plan;
+mod present;
+#[cfg(test)]
+mod tests;
+
+pub use month::{coverage, month_digest, versions};
+pub use plan::{DayPlan, Plans, as_planned};
+pub use present::Present;
+
+/// What counts, as the configuration says.
+#[derive(Debug, Clone)]
+pub struct Ground {
+    /// The clusters that are measured, and the first hour of each that counts; none for the first in which
+    /// it was observed.
+    pub clusters: BTreeMap<ClusterName, Option<Hour>>,
+    /// Which claims make a namespace a tenant's.
+    pub tenancy: TenancyRules,
+    /// How long after its end an hour is measured.
+    pub settle: Duration,
+}
+
+/// Everything one look at the ledger rates from, besides usage. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct View {
+    /// The price book.
+    pub book: Arc<PriceBook>,
+    /// Who owned what.
+    pub timeline: Arc<Timeline>,
+    /// Which claims make a namespace a tenant's.
+    pub tenancy: Arc<TenancyRules>,
+    /// The hours of each cluster that have settled since it counts.
+    pub ranges: Arc<BTreeMap<ClusterName, HourRange>>,
+}
+
+/// The recorded hours of a period, as far as they count.
+pub type Entries = BTreeMap<Hour, BTreeMap<ClusterName, HourEntry>>;
+
+/// The first hour that has not settled: everything before it can be measured.
+pub fn settled_until(now: DateTime<Utc>, settle: Duration) -> Hour {
+    let settle = TimeDelta::from_std(settle).unwrap_or(TimeDelta::MAX);
+    Hour::containing(now.checked_sub_signed(settle).unwrap_or(DateTime::<Utc>::MIN_UTC))
+}
+
+/// The hours of a cluster that count: since the configuration says, else since it was first observed. None
+/// while it never was: without anyone who owns anything, all of it would be nobody's, and be billed so.
+pub fn hours_of(cluster: &ClusterName, since: Option<Hour>, timeline: &Timeline, until: Hour) -> HourRange {
+    let observed = timeline.observed_since.get(cluster).map(|at| Hour::containing(*at));
+    HourRange { from: observed.map_or(until, |observed| since.unwrap_or(observed)), until }
+}
+
+impl Ground {
+    /// What there is to rate by a book at a moment.
+    pub async fn view(
+        &self,
+        ledger: &Ledger,
+        present: Present,
+        book: Arc<PriceBook>,
+    ) -> Result<View, LedgerError> {
+        let timeline = Arc::new(ledger.timeline(&Scope::everything()).await?);
+        let settled = settled_until(present.now, self.settle);
+        // What is recorded has settled, even if the clock went back by minutes or the delay was made longer:
+        // what was rated once must not leave its day.
+        let until = present.recorded_until.map_or(settled, |recorded| settled.max(recorded));
+        let ranges = self
+            .clusters
+            .iter()
+            .map(|(name, since)| (name.clone(), hours_of(name, *since, &timeline, until)));
+        let mut ranges: BTreeMap<ClusterName, HourRange> = ranges.collect();
+        for cluster in ledger.clusters(&Scope::everything()).await? {
+            if let Entry::Vacant(gone) = ranges.entry(cluster) {
+                let range = recorded(ledger, gone.key()).await?;
+                gone.insert(range);
+            }
+        }
+        Ok(View { book, timeline, tenancy: Arc::new(self.tenancy.clone()), ranges: Arc::new(ranges) })
+    }
+}
+
+/// From the first recorded hour of a cluster to its last: all that counts of one that the configuration
+/// no longer names. What it cost until then is still to be paid.
+async fn recorded(ledger: &Ledger, cluster: &ClusterName) -> Result<HourRange, LedgerError> {
+    let ever = HourRange { from: Hour::from_index(0), until: Hour::from_index(i64::from(i32::MAX)) };
+    let hours = ledger.recorded_hours(&Scope::everything(), cluster, ever).await?;
+    let range = hours.first().zip(hours.last());
+    Ok(range.map_or(HourRange { from: ever.from, until: ever.from }, |(first, last)| HourRange {
+        from: *first,
+        until: last.next(),
+    }))
+}
+
+impl View {
+    /// The same, rated by another book.
+    #[must_use]
+    pub fn under(&self, book: Arc<PriceBook>) -> Self {
+        Self { book, ..self.clone() }
+    }
+
+    /// Whether an hour of a cluster counts.
+    pub fn counts(&self, cluster: &ClusterName, hour: Hour) -> bool {
+        self.ranges.get(cluster).is_some_and(|range| range.contains(hour))
+    }
+
+    /// What is recorded of some hours and counts.
+    pub async fn entries(&self, ledger: &Ledger, hours: HourRange) -> Result<Entries, LedgerError> {
+        let mut entries = Entries::new();
+        for cluster in self.ranges.keys() {
+            for entry in ledger.hours(&Scope::everything(), cluster, hours).await? {
+                if self.counts(cluster, entry.hour) {
+                    entries.entry(entry.hour).or_default().insert(cluster.clone(), entry);
+                }
+            }
+        }
+        Ok(entries)
+    }
+}
