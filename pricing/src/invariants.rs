@@ -1,8 +1,12 @@
 //! What must hold of every hour and every month, whatever the inputs: for tests, and for the daemon to
 //! ask before it keeps a result.
 
+use std::collections::BTreeMap;
+
 use crate::Overflow;
+use crate::charge::Kind;
 use crate::money::Money;
+use crate::names::ClusterName;
 use crate::rating::RatedHour;
 use crate::statement::{PeriodStatements, Statement};
 use crate::time::{Hour, Period};
@@ -33,6 +37,18 @@ pub enum Violation {
         recovered: Money,
         /// What it does not.
         idle: Money,
+    },
+    /// The idle lines of a pool are not what is idle in it.
+    #[error("in {hour} {idle} is idle in pool {pool}, but its idle charges add up to {charged}")]
+    IdleNotConserved {
+        /// The hour.
+        hour: Hour,
+        /// The pool, or the entry of the book that was paid for without nodes.
+        pool: String,
+        /// What is idle.
+        idle: Money,
+        /// What the charges add up to.
+        charged: Money,
     },
     /// Charges or lines come twice, or in another order than that of their keys.
     #[error("{what} of {of} are out of order or come twice")]
@@ -80,6 +96,7 @@ pub fn check_hour(rated: &RatedHour) -> Result<(), Violation> {
             return Err(Violation::PoolNotConserved { hour, pool: name.clone(), paid, recovered, idle });
         }
     }
+    check_idle(rated)?;
     let charged = Money::sum(rated.charges.iter().map(|charge| charge.amount))?;
     let paid = rated.control.total()?;
     if charged != paid {
@@ -93,6 +110,31 @@ pub fn check_hour(rated: &RatedHour) -> Result<(), Violation> {
         return Err(Violation::OutOfOrder { what: "charges", of: hour.to_string() });
     }
     Ok(())
+}
+
+/// What is idle in each pool is borne, kept or unassigned under that pool's name, and nothing else is.
+fn check_idle(rated: &RatedHour) -> Result<(), Violation> {
+    let mut charged: BTreeMap<(Option<&ClusterName>, &str), Money> = BTreeMap::new();
+    for charge in rated.charges.iter().filter(|charge| charge.key.kind == Kind::Idle) {
+        let sum = charged.entry((charge.key.cluster.as_ref(), &charge.key.item)).or_default();
+        *sum = sum.checked_add(charge.amount)?;
+    }
+    let violation = |pool: &str, idle: Money, charged: Money| Violation::IdleNotConserved {
+        hour: rated.hour,
+        pool: pool.to_owned(),
+        idle,
+        charged,
+    };
+    for ((cluster, pool), control) in &rated.control.pools {
+        let charged = charged.remove(&(cluster.as_ref(), pool.as_str())).unwrap_or_default();
+        if charged != control.idle {
+            return Err(violation(pool, control.idle, charged));
+        }
+    }
+    match charged.into_iter().find(|(_, charged)| !charged.is_zero()) {
+        Some(((_, pool), charged)) => Err(violation(pool, Money::ZERO, charged)),
+        None => Ok(()),
+    }
 }
 
 /// Additivity: lines add up to statements, statements to the period, and all exact amounts to those of the

@@ -202,8 +202,15 @@ impl Oracle<'_> {
     fn bearer(&self, cluster: &ClusterName, namespace: &Namespace) -> Result<TenantName, usize> {
         let state = self.world.owners.namespaces.get(&(cluster.clone(), namespace.clone()));
         let tenant = state.and_then(|state| state.tenant.clone());
+        let labelled = |wanted: &BTreeMap<String, String>| {
+            let has =
+                |(key, value): (&String, &String)| state.is_some_and(|s| s.labels.get(key) == Some(value));
+            !wanted.is_empty() && wanted.iter().all(has)
+        };
         let shared = self.edition.shared_costs.iter().position(|cost| match &cost.what {
-            SharedWhat::Namespaces { names, .. } => names.iter().any(|name| name.matches(namespace.as_str())),
+            SharedWhat::Namespaces { names, labels } => {
+                names.iter().any(|name| name.matches(namespace.as_str())) || labelled(labels)
+            }
             SharedWhat::Fixed(_) => false,
         });
         match (tenant, shared) {
@@ -279,6 +286,10 @@ impl Oracle<'_> {
                 let price = entry.map(|entry| self.list_price(entry.rate));
                 self.meter(usage, &row.namespace, Kind::Network, row.class.as_str(), price, row.egress);
             }
+            for row in &usage.load_balancers {
+                let price = self.edition.load_balancer.map(|rate| self.list_price(rate));
+                self.meter(usage, &row.namespace, Kind::LoadBalancer, "load_balancer", price, row.hours);
+            }
         }
     }
 
@@ -292,7 +303,7 @@ impl Oracle<'_> {
         quantity: Quantity,
     ) {
         let quantity = of_quantity(quantity);
-        let unpriced = format!("{kind}:{class}");
+        let unpriced = if kind == Kind::LoadBalancer { class.to_owned() } else { format!("{kind}:{class}") };
         self.direct(Direct {
             cluster: &usage.cluster,
             namespace,

@@ -17,7 +17,7 @@ use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
 
-use crate::fixture::{book_in, edition, metered, pattern, quota, shared_namespaces, traffic};
+use crate::fixture::{book_in, edition, load_balancer, metered, pattern, quota, shared_namespaces, traffic};
 
 pub(crate) const GPU: &str = "nvidia.com/gpu";
 const TENANTS: [&str; 4] = ["ant", "bee", "cat", "dog"];
@@ -102,19 +102,29 @@ fn pool_price() -> impl Strategy<Value = PoolPrice> {
     })
 }
 
-fn an_edition() -> impl Strategy<Value = Edition> {
+/// The labels of namespaces that are shared by label.
+fn ingress() -> BTreeMap<String, String> {
+    BTreeMap::from([("tier".to_owned(), "ingress".to_owned())])
+}
+
+pub(crate) fn an_edition() -> impl Strategy<Value = Edition> {
     let cluster = option::of((prop_oneof![Just("*"), Just("west")], amount(), weights()));
-    let metered_prices =
-        (option::weighted(0.8, unit_price()), option::weighted(0.8, unit_price()), any::<bool>());
+    let metered_prices = (vec(option::weighted(0.8, unit_price()), 3), any::<bool>());
     let shared = (policy(), policy(), amount(), any::<bool>());
     (vec(pool_price(), 0..5), cluster, metered_prices, shared, policy(), any::<bool>()).prop_map(
-        |(pools, cluster, (storage, network, monthly), (first, second, fixed, same), idle, platform)| {
+        |(pools, cluster, (metered_prices, monthly), (first, second, fixed, same), idle, platform)| {
             let rate = if monthly { MeteredRate::PerUnitMonth } else { MeteredRate::PerUnit };
+            let [storage, network, balancer] = [0, 1, 2].map(|place| metered_prices[place]);
             let mut shared_costs = vec![
                 shared_namespaces("dns", &["kube-dns"], first.clone()),
                 SharedCost {
                     name: "licence".to_owned(),
                     what: SharedWhat::Fixed(fixed),
+                    policy: second.clone(),
+                },
+                SharedCost {
+                    name: "ingress".to_owned(),
+                    what: SharedWhat::Namespaces { names: Vec::new(), labels: ingress() },
                     policy: second.clone(),
                 },
             ];
@@ -131,6 +141,7 @@ fn an_edition() -> impl Strategy<Value = Edition> {
                 clusters: clusters.collect(),
                 storage: storage.map(|price| metered("fast", rate(price))).into_iter().collect(),
                 network: network.map(|price| metered("*", MeteredRate::PerUnit(price))).into_iter().collect(),
+                load_balancer: balancer.map(rate),
                 services: BTreeMap::from([("logging".into(), fixed)]),
                 shared_costs,
                 idle,
@@ -181,12 +192,13 @@ fn nodes() -> impl Strategy<Value = Vec<NodeRow>> {
     })
 }
 
-fn usage(cluster: usize) -> impl Strategy<Value = UsageHour> {
+pub(crate) fn usage(cluster: usize) -> impl Strategy<Value = UsageHour> {
     let storage = btree_map((0..NAMESPACES.len(), any::<bool>()), micros(90_000_000), 0..4);
     let network = btree_map(0..NAMESPACES.len(), micros(90_000_000), 0..3);
+    let balancers = btree_map(0..NAMESPACES.len(), micros(3_000_000), 0..3);
     let quotas = btree_map(0..NAMESPACES.len(), (option::of(0..9_u8), option::of(0..9_u8)), 0..3);
-    (compute(), nodes(), storage, network, quotas).prop_map(
-        move |(compute, nodes, storage, network, quotas)| {
+    (compute(), nodes(), storage, network, balancers, quotas).prop_map(
+        move |(compute, nodes, storage, network, balancers, quotas)| {
             let mut usage = UsageHour::empty(CLUSTERS[cluster].into(), Hour::from_index(0));
             usage.compute = compute;
             usage.nodes = nodes;
@@ -199,6 +211,9 @@ fn usage(cluster: usize) -> impl Strategy<Value = UsageHour> {
             for (namespace, egress) in network {
                 usage.network.push(traffic(NAMESPACES[namespace], "all", &egress.to_string()));
             }
+            for (namespace, hours) in balancers {
+                usage.load_balancers.push(load_balancer(NAMESPACES[namespace], &hours.to_string()));
+            }
             for (namespace, (cpu, memory)) in quotas {
                 let text = |n: Option<u8>| n.map(|n| n.to_string());
                 let (cpu, memory) = (text(cpu), text(memory));
@@ -210,11 +225,11 @@ fn usage(cluster: usize) -> impl Strategy<Value = UsageHour> {
     )
 }
 
-fn owned(hour: Hour) -> impl Strategy<Value = Owners> {
+pub(crate) fn owned(hour: Hour) -> impl Strategy<Value = Owners> {
     let tenant = (0..2_usize, 0..TENANTS.len());
     let tenants = btree_map(tenant, (0..3_u8, any::<bool>()), 0..6);
-    let namespaces =
-        btree_map((0..2_usize, 0..NAMESPACES.len()), option::weighted(0.7, 0..TENANTS.len()), 0..12);
+    let owner = (option::weighted(0.7, 0..TENANTS.len()), prop::bool::weighted(0.2));
+    let namespaces = btree_map((0..2_usize, 0..NAMESPACES.len()), owner, 0..12);
     let dedicated = btree_map((0..2_usize, 0..POOLS.len()), option::weighted(0.8, 0..TENANTS.len()), 0..3);
     (tenants, namespaces, dedicated).prop_map(move |(tenants, namespaces, dedicated)| {
         let mut owners = crate::fixture::owners(hour);
@@ -229,8 +244,9 @@ fn owned(hour: Hour) -> impl Strategy<Value = Owners> {
             let tenant = TenantName::from(TENANTS[tenant?]);
             owners.tenants.keys().any(|(_, name)| *name == tenant).then_some(tenant)
         };
-        for ((cluster, namespace), tenant) in namespaces {
-            let state = NamespaceState { tenant: known(&owners, tenant), labels: BTreeMap::new() };
+        for ((cluster, namespace), (tenant, labelled)) in namespaces {
+            let labels = if labelled { ingress() } else { BTreeMap::new() };
+            let state = NamespaceState { tenant: known(&owners, tenant), labels };
             owners.namespaces.insert((CLUSTERS[cluster].into(), NAMESPACES[namespace].into()), state);
         }
         for ((cluster, pool), tenant) in dedicated {
