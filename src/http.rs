@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `/` and `/periods/{period}` | pages for people |
 //! | `/api/v1/periods` | every billing period, where it stands, its total |
+//! | `/api/v1/periods/{period}/recovery` | what was charged against what was paid for |
 //! | `/api/v1/reports/{period}.csv`, `.json` | every statement line, or of one `tenant` or `cost_center` |
 //! | `/api/v1/reports/{period}/summary.csv` | one row for each cost centre and tenant |
 //! | `/api/v1/reports/{period}/{tenant}.json` | one tenant's statements |
@@ -30,6 +31,7 @@ mod periods;
 mod problems;
 mod push;
 mod query;
+mod recovery;
 mod reports;
 mod server;
 mod window;
@@ -169,6 +171,7 @@ pub fn router(state: State) -> Router {
         .route("/periods/{period}", get(pages::period))
         .route("/style.css", get(pages::style))
         .route("/api/v1/periods", get(periods::list))
+        .route("/api/v1/periods/{period}/recovery", get(recovery::month))
         .route("/api/v1/reports/{period}", get(reports::month))
         .route("/api/v1/reports/{period}/{file}", get(reports::part))
         .route("/api/v1/grafana/costs/daily", get(grafana::daily))

@@ -6,6 +6,7 @@
 
 mod book;
 mod cluster;
+mod figures;
 mod observe;
 mod past;
 mod plan;

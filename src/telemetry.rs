@@ -3,7 +3,9 @@
 //! Labels are names that the configuration or a cluster bounds: never error texts, never namespaces.
 
 use std::io::IsTerminal;
+use std::sync::atomic::AtomicU64;
 
+use defray_pricing::money::Money;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -129,6 +131,21 @@ pub struct SinkLabel {
     pub sink: String,
 }
 
+/// Which pool of which cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct PoolLabel {
+    /// The cluster; empty for an amount that names none.
+    pub cluster: String,
+    /// The pool, or the price-book entry that an amount without measured nodes belongs to.
+    pub pool: String,
+}
+
+/// An amount as the metrics format has numbers. Only ever shown: nothing is computed or booked from it.
+pub fn amount(money: Money) -> f64 {
+    money.to_string().parse().unwrap_or(f64::NAN)
+}
+
+type Amount = Gauge<f64, AtomicU64>;
 type PerCluster = Family<ClusterLabel, Gauge>;
 
 macro_rules! metrics {
@@ -186,6 +203,11 @@ metrics! {
         pub days_rated: Counter => "defray_days_rated",
         /// Hours of open billing periods that no edition of the price book reaches
         pub hours_without_book: Gauge => "defray_hours_without_price_book",
+        /// What the nodes of a pool have cost in the current billing period, in the currency of the price book;
+        /// absent while the book does not say
+        pub pool_paid: Family<PoolLabel, Amount> => "defray_recovery_paid",
+        /// What was charged for a pool in the current billing period, in the currency of the price book
+        pub pool_charged: Family<PoolLabel, Amount> => "defray_recovery_charged",
         /// Report deliveries by destination and state: `pending`, `delivered` or `dead`
         pub deliveries: Family<DeliveryLabel, Gauge> => "defray_deliveries",
         /// Tries to deliver a report since the start, by what came of them: `delivered`, `retry`, `dead`

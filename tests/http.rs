@@ -6,3 +6,4 @@ mod fixture;
 mod grafana;
 mod pages;
 mod push;
+mod recovery;

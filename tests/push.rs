@@ -128,5 +128,6 @@ fn month(period: &str, cents: &[(&str, i128)]) -> MonthRecord {
         hours_missing: 0,
         book_digest: Digest::of(b"book"),
         book_versions: vec!["2026-10.1".to_owned()],
+        control: None,
     }
 }

@@ -11,12 +11,14 @@ use defray_pricing::time::{Hour, Period};
 
 use defray_pricing::money::Money;
 use defray_pricing::quantity::{Quantity, Unit};
+use defray_pricing::rating::Control;
 use sqlx::AssertSqlSafe;
 
 use crate::backend::args;
 use crate::codec::charges as codec;
 use crate::columns::{charge_columns, push_charge, read_charge};
-use crate::{Ledger, LedgerError, Scope, WriteGuard};
+use crate::controls::RatedDay;
+use crate::{Ledger, LedgerError, Scope, WriteGuard, controls};
 
 /// One local day of charges, hour by hour.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +31,10 @@ pub struct ChargeDay {
     pub inputs: Digest,
     /// The charges of each hour, as they were rated.
     pub hours: Vec<(Hour, Vec<Charge>)>,
+    /// In how many of them every cluster that counted was measured.
+    pub whole_hours: u32,
+    /// What was paid for in all of them.
+    pub control: Control,
 }
 
 /// One charge of one day: the day's charges of one key and namespace, added up.
@@ -46,6 +52,13 @@ impl Ledger {
         let name = day.day.to_string();
         // Packing and folding are long work for the processor: no writer waits for it.
         let blob = codec::write(&name, &day.hours)?;
+        let rated = RatedDay {
+            day: day.day,
+            hours: u32::try_from(day.hours.len())
+                .map_err(|_| LedgerError::Encode("too many hours".to_owned()))?,
+            whole_hours: day.whole_hours,
+            until: day.hours.last().map(|(hour, _)| hour.next()),
+        };
         let mut rows = Vec::new();
         for (n, charge) in (0_i64..).zip(fold(day.hours.into_iter().flat_map(|(_, charges)| charges))?) {
             let mut row = args![name.as_str(), n];
@@ -61,6 +74,7 @@ impl Ledger {
             return Ok(false);
         }
         tx.execute("DELETE FROM day_charges WHERE day = $1", args![name.as_str()]).await?;
+        controls::clear_day(&mut tx, &name).await?;
         tx.execute(
             "INSERT INTO charge_days (day, period, inputs, blob_digest, content) VALUES ($1, $2, $3, $4, $5) \
              ON CONFLICT (day) DO UPDATE SET period = excluded.period, inputs = excluded.inputs, \
@@ -69,6 +83,7 @@ impl Ledger {
         )
         .await?;
         tx.insert(concat!("day_charges (day, n, ", charge_columns!(), ")"), rows).await?;
+        controls::put_day(&mut tx, &name, &rated, &day.control).await?;
         tx.commit().await?;
         Ok(true)
     }

@@ -14,6 +14,7 @@ mod chain;
 mod charges;
 mod codec;
 mod columns;
+mod controls;
 mod error;
 mod guard;
 mod hours;
@@ -28,6 +29,7 @@ mod scope;
 mod transaction;
 
 pub use charges::{ChargeDay, DailyAmount};
+pub use controls::RatedDay;
 pub use error::{LedgerError, OpenError};
 pub use guard::WriteGuard;
 pub use hours::{HourEntry, Missing, Recorded, RecordedHour};

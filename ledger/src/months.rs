@@ -7,6 +7,7 @@ use std::str::FromStr;
 use defray_pricing::digest::Digest;
 use defray_pricing::money::{Currency, Money};
 use defray_pricing::names::ClusterName;
+use defray_pricing::rating::Control;
 use defray_pricing::statement::PeriodStatements;
 use defray_pricing::time::Period;
 
@@ -38,6 +39,9 @@ pub struct MonthRecord {
     pub book_digest: Digest,
     /// The labels of the editions that were in force.
     pub book_versions: Vec<String>,
+    /// What was paid for in all its hours. None for who does not see everything, and for a month that was
+    /// computed by a release that did not keep it.
+    pub control: Option<Control>,
 }
 
 /// Where a billing period stands.

@@ -35,10 +35,10 @@ macro_rules! steps {
     };
 }
 
-const STEPS: [Step; 2] = steps![(1, "ledger"), (2, "pods")];
+const STEPS: [Step; 3] = steps![(1, "ledger"), (2, "pods"), (3, "recovery")];
 
 /// The schema this release writes: the last of the steps.
-const SCHEMA: i64 = 2;
+const SCHEMA: i64 = 3;
 
 /// What may be done to have a ledger of this release's schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

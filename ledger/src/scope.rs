@@ -36,6 +36,11 @@ impl Scope {
         }
     }
 
+    /// Whether this reader sees every tenant, and what belongs to no single one.
+    pub const fn sees_everything(&self) -> bool {
+        matches!(self.0, Reach::Everything)
+    }
+
     /// Refuses what is not kept per tenant, unless everything may be seen.
     pub(crate) fn whole(&self, what: &'static str) -> Result<(), LedgerError> {
         match &self.0 {

@@ -1,11 +1,12 @@
 //! Charge days.
 
-use defray_ledger::Scope;
+use defray_ledger::{LedgerError, RatedDay, Scope};
 use defray_pricing::digest::Digest;
 use defray_pricing::money::Money;
 use defray_pricing::names::TenantName;
+use defray_pricing::rating::Control;
 
-use crate::support::things::{charge_day, charges};
+use crate::support::things::{charge_day, charges, control};
 use crate::support::{both, day};
 
 fn only(tenant: &str) -> Scope {
@@ -72,6 +73,31 @@ both! {
         let both = ledger.daily(&Scope::tenants(["team-a".into(), "team-b".into()].into()), from, until).await.unwrap();
         assert_eq!(both, ledger.daily(&Scope::everything(), from, until).await.unwrap());
         assert!(ledger.daily(&Scope::everything(), day("2026-10-06"), until).await.unwrap().is_empty());
+    }
+
+    /// Of all its days, each as it was last rated, and nobody's but who sees everything.
+    async fn what_was_paid_for_adds_up_over_the_days_of_a_period(home: &Home) {
+        let ledger = home.open().await;
+        let guard = ledger.acquire().await.unwrap();
+        let (everything, october) = (Scope::everything(), "2026-10".parse().unwrap());
+        assert_eq!(ledger.period_control(&everything, october).await.unwrap(), Some(Control::default()));
+        for (day, inputs, seed) in
+            [("2026-10-05", "one", 7), ("2026-10-06", "one", 8), ("2026-10-05", "two", 9), ("2026-11-01", "one", 5)]
+        {
+            ledger.put_day(&guard, charge_day(day, inputs, seed)).await.unwrap();
+        }
+        let mut sum = control(9);
+        sum.add(&control(8)).unwrap();
+        assert_eq!(ledger.period_control(&everything, october).await.unwrap(), Some(sum));
+        let days = ledger.rated_days(&only("team-c"), day("2026-10-05"), day("2026-10-06")).await.unwrap();
+        let until = Some(charge_day("2026-10-05", "", 0).hours[2].0.next());
+        assert_eq!(days, [RatedDay { day: day("2026-10-05"), hours: 3, whole_hours: 2, until }]);
+        let refused = ledger.period_control(&only("team-a"), october).await.unwrap_err();
+        assert!(matches!(refused, LedgerError::OutOfScope(_)), "{refused}");
+        // As a release that did not keep them left a day.
+        home.tamper_same("DELETE FROM day_pools WHERE day = '2026-10-06'").await;
+        home.tamper_same("DELETE FROM day_totals WHERE day = '2026-10-06'").await;
+        assert_eq!(ledger.period_control(&everything, october).await.unwrap(), None);
     }
 
     /// What does not fit is an error; nothing wraps.

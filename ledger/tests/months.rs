@@ -16,6 +16,7 @@ both! {
         assert!(ledger.put_month(&guard, put.clone()).await.unwrap());
         let october = "2026-10".parse().unwrap();
         assert_eq!(ledger.month(&Scope::everything(), october).await.unwrap(), Some(put.clone()));
+        assert_eq!(ledger.month_control(&Scope::everything(), october).await.unwrap(), put.control);
         assert!(!ledger.put_month(&guard, put).await.unwrap());
         let mut next = month("2026-10", "two", 23);
         next.statements.statements.pop();
@@ -36,6 +37,7 @@ both! {
         assert_eq!(mine.statements.statements, month("2026-10", "one", 22).statements.statements[..1]);
         assert_eq!(mine.statements.amount.to_string(), "22");
         assert!(mine.statements.month_level.is_empty());
+        assert_eq!(mine.control, None, "what the platform paid is not a tenant's to see");
         assert!(!format!("{mine:?}").contains("team-b"));
         let none = ledger.month(&Scope::tenants([].into()), october).await.unwrap().unwrap();
         assert_eq!((none.statements.statements.len(), none.statements.amount), (0, Money::ZERO));
@@ -85,6 +87,8 @@ both! {
             "DELETE FROM month_charges",
             "UPDATE month_coverage SET minutes = 0",
             "DELETE FROM month_books",
+            "DELETE FROM month_pools",
+            "UPDATE month_totals SET fixed_units = 0",
             "INSERT INTO month_books VALUES ('2026-10', 1, 9, 'x')",
         ] {
             let said = home.refusal(sql).await;

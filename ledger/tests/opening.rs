@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use defray_ledger::{Ledger, Location, OpenError};
+use defray_ledger::{Ledger, Location, OpenError, Scope};
 use tempfile::TempDir;
 
+use crate::support::things::{charge_day, control, month};
 use crate::support::{Home, both};
 
 async fn refused(path: &Path) -> OpenError {
@@ -110,12 +111,36 @@ both! {
     async fn reading_leaves_an_older_ledger_as_it_is(home: &Home) {
         home.open().await.close().await;
         let ledger = Ledger::open_existing(&home.location()).await.unwrap();
-        assert_eq!(ledger.verify(&defray_ledger::Scope::everything()).await.unwrap(), 0);
+        assert_eq!(ledger.verify(&Scope::everything()).await.unwrap(), 0);
         ledger.close().await;
         drop(ledger);
         home.tamper_same("DELETE FROM _sqlx_migrations WHERE version > 1").await;
         let error = Ledger::open_existing(&home.location()).await.unwrap_err();
-        assert!(matches!(error, OpenError::OlderSchema { found: 1, known: 2, .. }), "{error}");
+        assert!(matches!(error, OpenError::OlderSchema { found: 1, known: 3, .. }), "{error}");
+    }
+
+    /// What it holds stays; of days it rated it is not known what was paid for, which is not zero.
+    async fn a_ledger_of_the_first_release_is_brought_forward(home: &Home) {
+        let ledger = home.open().await;
+        let guard = ledger.acquire().await.unwrap();
+        ledger.put_day(&guard, charge_day("2026-10-05", "one", 7)).await.unwrap();
+        ledger.put_month(&guard, month("2026-10", "one", 22)).await.unwrap();
+        ledger.close().await;
+        drop(ledger);
+        home.tamper_same(
+            "DROP TABLE month_pools; DROP TABLE month_totals; DROP TABLE day_pools; DROP TABLE day_totals; \
+             DELETE FROM _sqlx_migrations WHERE version = 3; UPDATE ledger_head SET min_reader = 1",
+        )
+        .await;
+        let ledger = home.open().await;
+        let (everything, october) = (Scope::everything(), "2026-10".parse().unwrap());
+        assert_eq!(ledger.period_control(&everything, october).await.unwrap(), None);
+        let kept = ledger.month(&everything, october).await.unwrap().unwrap();
+        let statements = kept.statements;
+        assert_eq!((statements, kept.control), (month("2026-10", "one", 22).statements, None));
+        let guard = ledger.acquire().await.unwrap();
+        ledger.put_day(&guard, charge_day("2026-10-05", "two", 7)).await.unwrap();
+        assert_eq!(ledger.period_control(&everything, october).await.unwrap(), Some(control(7)));
     }
 
     /// An older binary refuses cleanly what a newer one wrote.

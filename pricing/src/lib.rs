@@ -19,6 +19,7 @@ pub mod problem;
 pub mod quantity;
 pub mod rating;
 pub mod recompute;
+pub mod recovery;
 pub mod statement;
 pub mod time;
 pub mod usage;
@@ -31,4 +32,4 @@ pub struct Overflow(pub &'static str);
 
 /// The number frozen with every close: which generation of these rules made the amounts.
 /// Raise it with any change that can move an amount.
-pub const ENGINE_VERSION: u32 = 1;
+pub const ENGINE_VERSION: u32 = 2;

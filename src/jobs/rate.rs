@@ -6,14 +6,17 @@ use std::sync::Arc;
 use anyhow::Context;
 use chrono::NaiveDate;
 use defray_ledger::{ChargeDay, MonthRecord, PeriodState, Scope};
+use defray_pricing::ENGINE_VERSION;
 use defray_pricing::book::PriceBook;
 use defray_pricing::digest::Digest;
+use defray_pricing::rating::Control;
 use defray_pricing::recompute::{Fold, NotRated};
+use defray_pricing::recovery::Recovery;
 use defray_pricing::time::{HourRange, Period};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{Bell, Shared};
+use super::{Bell, Shared, figures};
 use crate::rerate::{DayPlan, Entries, Ground, Plans, View, as_planned, coverage, month_digest, versions};
 
 /// Rates.
@@ -46,6 +49,7 @@ impl Rater {
             }
         }
         self.shared.metrics.hours_without_book.set(i64::try_from(without_book)?);
+        figures::show(&self.shared, &view.book).await.context("showing the current month as metrics")?;
         if months > 0 {
             self.computed.ring();
             tracing::info!(days.rated = days, months.computed = months, "rated");
@@ -135,15 +139,19 @@ impl Rater {
         let (of, by) = (plan.clone(), view.clone());
         let work = move || {
             let mut hours = Vec::with_capacity(of.hours.len());
+            let mut control = Control::default();
             of.rate(&by, usage, |owners, rated| {
+                control.add(&rated.control)?;
                 hours.push((owners.hour, rated.charges));
                 Ok(())
             })?;
-            Ok::<_, NotRated>(hours)
+            Ok::<_, NotRated>((hours, control))
         };
         let hours = self.shared.supervisor.blocking("rate day", work).await?;
-        let hours = hours.with_context(|| format!("day {}", plan.day))?;
-        let day = ChargeDay { day: plan.day, period, inputs: plan.inputs, hours };
+        let (hours, control) = hours.with_context(|| format!("day {}", plan.day))?;
+        let whole_hours = plan.whole_hours(view, entries)?;
+        let (day, inputs) = (plan.day, plan.inputs);
+        let day = ChargeDay { day, period, inputs, hours, whole_hours, control };
         let written = self.shared.ledger.put_day(&self.shared.guard, day).await?;
         self.shared.metrics.days_rated.inc();
         Ok(Some(written))
@@ -159,8 +167,10 @@ impl Rater {
     ) -> anyhow::Result<()> {
         let planned: BTreeSet<NaiveDate> = plans.iter().map(|plan| plan.day).collect();
         for day in rated.keys().filter(|day| !planned.contains(day)) {
-            let fields = [view.book.digest.as_bytes().as_slice(), b"nothing is rated"];
-            let empty = ChargeDay { day: *day, period, inputs: Digest::of_fields(fields), hours: Vec::new() };
+            let engine = ENGINE_VERSION.to_le_bytes();
+            let fields = [&engine, view.book.digest.as_bytes().as_slice(), b"nothing is rated"];
+            let (day, inputs, control) = (*day, Digest::of_fields(fields), Control::default());
+            let empty = ChargeDay { day, period, inputs, hours: Vec::new(), whole_hours: 0, control };
             self.shared.ledger.put_day(&self.shared.guard, empty).await?;
         }
         Ok(())
@@ -194,12 +204,20 @@ impl Rater {
                 fold.charge(charge)?;
             }
         }
-        let book = Arc::clone(&view.book);
-        let work = move || fold.finish(&book, &facts);
+        let control = ledger.period_control(&Scope::everything(), period).await?;
+        let control = control.context("a day was rated without what was paid for in it")?;
+        let (book, paid) = (Arc::clone(&view.book), control.clone());
+        let work = move || {
+            let statements = fold.finish(&book, &facts)?;
+            Recovery::of(&statements, &paid)?;
+            Ok::<_, NotRated>(statements)
+        };
         let statements = self.shared.supervisor.blocking("fold month", work).await??;
         let book_versions = versions(&view.book, &plans);
         let book_digest = view.book.digest;
-        let month = MonthRecord { statements, inputs, coverage, hours_missing, book_digest, book_versions };
+        let control = Some(control);
+        let month =
+            MonthRecord { statements, inputs, coverage, hours_missing, book_digest, book_versions, control };
         Ok(ledger.put_month(&self.shared.guard, month).await?)
     }
 }

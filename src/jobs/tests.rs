@@ -22,7 +22,7 @@ use tokio::sync::watch;
 use super::*;
 use crate::clock::Clock;
 use crate::rerate::Ground;
-use crate::telemetry::Telemetry;
+use crate::telemetry::{PoolLabel, Telemetry};
 
 mod backwards;
 
@@ -321,6 +321,14 @@ async fn a_forgotten_hour_is_missing_and_no_alarm_and_holds_up_nothing() {
     bench.rater.run().await.unwrap();
     let (_, missing, _) = bench.month("2026-10").await.unwrap();
     assert_eq!(missing, 1);
+    let (from, until) = ("2026-10-01".parse().unwrap(), "2026-10-03".parse().unwrap());
+    let days = bench.shared.ledger.rated_days(&Scope::everything(), from, until).await.unwrap();
+    let known: Vec<_> = days.iter().map(|day| (day.hours, day.whole_hours, day.until)).collect();
+    assert_eq!(known, [(24, 23, Some(hour("2026-10-02T00:00:00Z")))]);
+    let label = PoolLabel { cluster: "c".to_owned(), pool: "default".to_owned() };
+    for of in [&bench.shared.metrics.pool_paid, &bench.shared.metrics.pool_charged] {
+        assert_eq!(of.get_or_create(&label).get().to_string(), "4.6", "23 node-hours at 0.20");
+    }
     // The newest hour is another matter: people wait for it.
     world.forgotten.lock().unwrap().insert(hour("2026-10-02T00:00:00Z"));
     bench.shared.clock.advance(Duration::from_hours(1));

@@ -1,6 +1,7 @@
 //! What each day of a period is rated from, under its digest.
 
 use std::collections::BTreeMap;
+use std::num::TryFromIntError;
 
 use chrono::NaiveDate;
 use defray_pricing::ENGINE_VERSION;
@@ -35,6 +36,17 @@ pub struct Plans {
     pub facts: MonthFacts,
     /// How many of its hours no edition of the book reaches.
     pub without_book: usize,
+}
+
+impl DayPlan {
+    /// In how many of its hours every cluster that counted was measured.
+    pub fn whole_hours(&self, view: &View, entries: &Entries) -> Result<u32, TryFromIntError> {
+        let whole = |owners: &&Owners| {
+            let measured = |cluster| entries.get(&owners.hour).is_some_and(|of| of.contains_key(cluster));
+            view.ranges.keys().all(|cluster| !view.counts(cluster, owners.hour) || measured(cluster))
+        };
+        self.hours.iter().filter(whole).count().try_into()
+    }
 }
 
 impl View {

@@ -15,6 +15,7 @@ use defray_pricing::digest::Digest;
 use defray_pricing::money::Money;
 use defray_pricing::names::PriceClass;
 use defray_pricing::quantity::{Quantity, Unit};
+use defray_pricing::rating::{Control, PoolControl};
 use defray_pricing::statement::{Line, PeriodStatements, Statement};
 use defray_pricing::time::{BillingZone, Period};
 use secrecy::SecretString;
@@ -194,6 +195,8 @@ async fn put_day(ledger: &Ledger, guard: &WriteGuard, month: &str, day: &str, in
         period: period(month),
         inputs: Digest::of(day.to_string().as_bytes()),
         hours: vec![(hour, charges.to_vec())],
+        whole_hours: 1,
+        control: Control::default(),
     };
     ledger.put_day(guard, day).await.unwrap();
 }
@@ -219,6 +222,12 @@ async fn put_month(ledger: &Ledger, guard: &WriteGuard, month: &str, many_lines:
     }
     let mut term = charge(key("CC-100", "payments", Kind::Term), 0, "-20.033333333");
     term.quantity = None;
+    // All of it at unit prices, on nodes that cost 1000.
+    let exact = Money::sum(statements.iter().map(|statement| statement.exact)).unwrap();
+    let rated = exact.checked_sub(term.amount).unwrap();
+    let pool = PoolControl { rated, rated_nodes: money("1000"), ..PoolControl::default() };
+    let pools = BTreeMap::from([((Some("prod-1".into()), "general".to_owned()), pool)]);
+    let control = Control { pools, ..Control::default() };
     let month = MonthRecord {
         statements: PeriodStatements {
             period: period(month),
@@ -232,6 +241,7 @@ async fn put_month(ledger: &Ledger, guard: &WriteGuard, month: &str, many_lines:
         hours_missing: 1,
         book_digest: Digest::of(b"book"),
         book_versions: vec!["2026-09.1".to_owned()],
+        control: Some(control),
     };
     ledger.put_month(guard, month).await.unwrap();
 }

@@ -14,7 +14,7 @@ use crate::columns::{
     charge_columns, key_columns, read_charge, read_key, read_money, read_price, read_quantity,
 };
 use crate::transaction::Transaction;
-use crate::{Ledger, LedgerError, Scope};
+use crate::{Ledger, LedgerError, Scope, controls};
 
 impl Ledger {
     /// The current version of a month; a tenant sees its own statements and their total.
@@ -43,6 +43,11 @@ impl Ledger {
             hours_missing,
             book_digest,
             book_versions: books(&mut tx, &name, version).await?,
+            control: if scope.sees_everything() {
+                controls::of_month(&mut tx, &name, version).await?
+            } else {
+                None
+            },
         }))
     }
 }

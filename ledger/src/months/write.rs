@@ -7,7 +7,7 @@ use super::{MonthRecord, PeriodState};
 use crate::backend::{Value, args};
 use crate::columns::{charge_columns, key_columns, push_charge, push_key, push_money, push_quantity};
 use crate::transaction::Transaction;
-use crate::{Ledger, LedgerError, WriteGuard};
+use crate::{Ledger, LedgerError, WriteGuard, controls};
 
 impl Ledger {
     /// Replaces an open month whole. Under the digest it already has, nothing is written; says whether it
@@ -51,6 +51,9 @@ impl Ledger {
             rows.push(row);
         }
         tx.insert(concat!("month_charges (period, version, n, ", charge_columns!(), ")"), rows).await?;
+        if let Some(control) = &month.control {
+            controls::put_month(&mut tx, &name, version, control).await?;
+        }
         tx.commit().await?;
         Ok(true)
     }
@@ -77,6 +80,8 @@ async fn clear(tx: &mut Transaction, period: &str, version: u32) -> Result<(), L
     for sql in [
         "DELETE FROM statement_lines WHERE period = $1 AND version = $2",
         "DELETE FROM statements WHERE period = $1 AND version = $2",
+        "DELETE FROM month_pools WHERE period = $1 AND version = $2",
+        "DELETE FROM month_totals WHERE period = $1 AND version = $2",
         "DELETE FROM month_charges WHERE period = $1 AND version = $2",
         "DELETE FROM month_coverage WHERE period = $1 AND version = $2",
         "DELETE FROM month_books WHERE period = $1 AND version = $2",

@@ -8,6 +8,7 @@ use defray_pricing::charge::{Charge, Kind, LineKey};
 use defray_pricing::digest::Digest;
 use defray_pricing::names::{ClusterName, Namespace, PriceClass, VirtualNamespace};
 use defray_pricing::quantity::{Quantity, Unit};
+use defray_pricing::rating::{Control, PoolControl};
 use defray_pricing::statement::{Line, PeriodStatements, Statement};
 use defray_pricing::time::{Hour, HourRange};
 use defray_pricing::usage::{
@@ -137,6 +138,32 @@ pub(crate) fn charge_day(date: &str, inputs: &str, seed: i64) -> ChargeDay {
         period: defray_pricing::time::Period::of_date(date),
         inputs: Digest::of(inputs.as_bytes()),
         hours: vec![(from, charges(seed)), (from.next(), Vec::new()), (from.next().next(), charges(seed))],
+        whole_hours: 2,
+        control: control(seed),
+    }
+}
+
+/// A pool of a cluster, an amount of none, and every total.
+pub(crate) fn control(seed: i64) -> Control {
+    let money = |text: &str| text.parse().unwrap();
+    let pool = PoolControl {
+        paid: money("95000.000000001"),
+        recovered: money("90000.000000001"),
+        idle: money("5000"),
+        rated: money("0.030000000001000001"),
+        rated_nodes: money("12345678901.5"),
+        uncosted: q(seed),
+    };
+    let amount = PoolControl { paid: money("1"), idle: money("1"), ..PoolControl::default() };
+    Control {
+        pools: BTreeMap::from([
+            ((Some(cluster()), "default".to_owned()), pool),
+            ((None, "burst*".to_owned()), amount),
+        ]),
+        metered: money("3.000000000000000001"),
+        fixed: money("12"),
+        service_fees: money("40.5"),
+        cut: money("-0.0000000005"),
     }
 }
 
@@ -190,6 +217,7 @@ pub(crate) fn month(period: &str, inputs: &str, euros: i128) -> MonthRecord {
         hours_missing: 3,
         book_digest: Digest::of(b"book"),
         book_versions: vec!["2026-10.1".to_owned(), "2026-10.2".to_owned()],
+        control: Some(control(euros.try_into().unwrap())),
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::Overflow;
 use crate::money::Money;
 use crate::names::ClusterName;
+use crate::quantity::Quantity;
 
 /// What was paid for in an hour.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -34,6 +35,8 @@ pub struct PoolControl {
     pub rated: Money,
     /// What nodes in the rate model cost, as far as the book says.
     pub rated_nodes: Money,
+    /// Node-hours of which the book does not say what they cost.
+    pub uncosted: Quantity,
 }
 
 impl Control {
@@ -43,9 +46,32 @@ impl Control {
         Money::sum(pools.chain([self.metered, self.fixed, self.service_fees, self.cut]))
     }
 
+    /// Adds those of other hours.
+    pub fn add(&mut self, other: &Self) -> Result<(), Overflow> {
+        for (key, pool) in &other.pools {
+            self.pools.entry(key.clone()).or_default().add(pool)?;
+        }
+        add(&mut self.metered, other.metered)?;
+        add(&mut self.fixed, other.fixed)?;
+        add(&mut self.service_fees, other.service_fees)?;
+        add(&mut self.cut, other.cut)
+    }
+
     /// The totals of one pool.
     pub(super) fn pool(&mut self, cluster: Option<&ClusterName>, pool: &str) -> &mut PoolControl {
         self.pools.entry((cluster.cloned(), pool.to_owned())).or_default()
+    }
+}
+
+impl PoolControl {
+    fn add(&mut self, other: &Self) -> Result<(), Overflow> {
+        add(&mut self.paid, other.paid)?;
+        add(&mut self.recovered, other.recovered)?;
+        add(&mut self.idle, other.idle)?;
+        add(&mut self.rated, other.rated)?;
+        add(&mut self.rated_nodes, other.rated_nodes)?;
+        self.uncosted = self.uncosted.checked_add(other.uncosted)?;
+        Ok(())
     }
 }
 

@@ -124,6 +124,8 @@ pub(super) struct Unmeasured {
     pub(super) cluster: Option<ClusterName>,
     pub(super) item: String,
     pub(super) nanos: i128,
+    /// Whether it is charged; in the rate model it only counts as a cost.
+    pub(super) borne: bool,
 }
 
 /// All classes of an hour, in the order ties are broken in.
@@ -178,9 +180,9 @@ fn pool_amounts<'a>(
         let nanos = context.place.part(*amount)?;
         let priced = |unit: &Class<'_>| matches!(unit.price, Some(Price::Pool(by, _)) if by == place);
         let mut units: Vec<&mut Class<'a>> = classes.values_mut().filter(|unit| priced(unit)).collect();
-        if !split_over(nanos, &mut units)? && is_borne(context, entry) {
-            let cluster = named(&entry.cluster);
-            unmeasured.push(Unmeasured { cluster, item: entry.pool.as_str().to_owned(), nanos });
+        if !split_over(nanos, &mut units)? {
+            let (cluster, borne) = (named(&entry.cluster), is_borne(context, entry));
+            unmeasured.push(Unmeasured { cluster, item: entry.pool.as_str().to_owned(), nanos, borne });
         }
     }
     Ok(())
@@ -223,7 +225,8 @@ fn cluster_amounts<'a>(
             worths.push(worth(units.iter().map(|unit| &**unit))?);
         }
         let Some(parts) = split_by(nanos, &worths)? else {
-            unmeasured.push(Unmeasured { cluster: Some(cluster), item: item::CLUSTER.to_owned(), nanos });
+            let item = item::CLUSTER.to_owned();
+            unmeasured.push(Unmeasured { cluster: Some(cluster), item, nanos, borne: true });
             continue;
         };
         for (units, part) in pools.iter_mut().zip(parts) {

@@ -38,7 +38,7 @@ pub(super) fn charge<'a>(
                     item::MEMORY => *memory,
                     name => gpu.get(name).copied(),
                 };
-                rated(*key, price, cost, demand, sheet)?;
+                rated(*key, class, price, cost, demand, sheet)?;
             }
             (None, Some(price), Some(cost)) => {
                 let none = Weights::default();
@@ -79,6 +79,8 @@ fn dedicated<'a>(
     let account = context.account(Some(key.0), tenant);
     let scope = (key.0, Some(&key.1.pool));
     let Some(cost) = class.cost else {
+        let totals = sheet.control.pool(Some(key.0), key.1.pool.as_str());
+        totals.uncosted = totals.uncosted.checked_add(node_hours)?;
         if node_hours != Quantity::ZERO {
             let quantity = Some((node_hours, Unit::NodeHours));
             let key = line(account, key, Kind::Unpriced, item::NODE);
@@ -114,6 +116,7 @@ fn dedicated<'a>(
 /// Billable usage at list price, whatever the nodes cost.
 fn rated<'a>(
     key: Key<'a>,
+    class: &Class<'a>,
     price: impl Fn(&str) -> Option<UnitPrice>,
     cost: Option<Cost>,
     demand: Demand<'a>,
@@ -145,8 +148,9 @@ fn rated<'a>(
     }
     let totals = sheet.control.pool(Some(key.0), key.1.pool.as_str());
     add(&mut totals.rated, charged)?;
-    if let Some(cost) = cost {
-        add(&mut totals.rated_nodes, cost.money()?)?;
+    match cost {
+        Some(cost) => add(&mut totals.rated_nodes, cost.money()?)?,
+        None => totals.uncosted = totals.uncosted.checked_add(class.node_hours()?)?,
     }
     Ok(())
 }
@@ -237,7 +241,7 @@ fn unpriced<'a>(
     demand: Demand<'a>,
     sheet: &mut Sheet<'_, 'a>,
 ) -> Result<(), RatingError> {
-    rated(key, |_| None, None, demand, sheet)?;
+    rated(key, class, |_| None, None, demand, sheet)?;
     let node_hours = class.node_hours()?;
     if node_hours != Quantity::ZERO {
         let key = line(Account::unassigned(), key, Kind::Unpriced, item::NODE);
@@ -247,10 +251,13 @@ fn unpriced<'a>(
     Ok(())
 }
 
-/// An amount paid for an hour without measured nodes is nobody's.
+/// An amount paid for an hour without measured nodes is nobody's; in the rate model nobody is charged it.
 fn without_nodes(amount: Unmeasured, sheet: &mut Sheet<'_, '_>) -> Result<(), RatingError> {
     let money = Money::from_nanos(amount.nanos)?;
     let totals = sheet.control.pool(amount.cluster.as_ref(), &amount.item);
+    if !amount.borne {
+        return Ok(add(&mut totals.rated_nodes, money)?);
+    }
     add(&mut totals.paid, money)?;
     add(&mut totals.idle, money)?;
     if money.is_zero() {

@@ -2,6 +2,8 @@
 
 // Only tests live here; saying so lets the lints for tests apply to their helpers.
 #[cfg(test)]
+mod cases;
+#[cfg(test)]
 mod charges;
 #[cfg(test)]
 mod fixture;
@@ -19,6 +21,8 @@ mod ownership;
 mod policies;
 #[cfg(test)]
 mod properties;
+#[cfg(test)]
+mod recovery;
 #[cfg(test)]
 mod statements;
 #[cfg(test)]
