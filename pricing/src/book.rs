@@ -9,18 +9,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::digest::Digest;
 use crate::money::{Currency, UnitPrice};
 use crate::names::{CostCenter, Service, StorageClass, TenantName, TrafficClass};
-use crate::time::{BillingZone, Hour};
+use crate::time::{BillingZone, Hour, HourRange};
 
+mod adjustments;
 mod canonical;
 mod lookup;
 mod pattern;
 mod read;
 mod seen;
+mod tiers;
 
 pub use crate::problem::Problem;
+pub use adjustments::{Adjustment, AdjustmentOn};
 pub use pattern::{Pattern, PatternError};
 pub use read::Source;
 pub use seen::Seen;
+pub use tiers::{Band, BandRate, Tier};
 
 /// All editions, earliest first; never empty, one currency.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +35,8 @@ pub struct PriceBook {
     pub zone: BillingZone,
     /// Earliest first, no two from the same hour.
     pub editions: Vec<Edition>,
+    /// Corrections by hand, by date and reference. Each has a reference of its own.
+    pub adjustments: Vec<Adjustment>,
     /// Of everything it says, labels included; formatting, comments and the split into files do not count.
     pub digest: Digest,
 }
@@ -39,6 +45,14 @@ impl PriceBook {
     /// The edition in force in an hour; none before the first.
     pub fn at(&self, hour: Hour) -> Option<&Edition> {
         self.editions.iter().rev().find(|edition| edition.effective_from <= hour)
+    }
+
+    /// The edition whose terms act on a month: the first that is in force in any of its hours. Those that
+    /// begin later in it have the same terms, for the reader of books lets terms change only where a period
+    /// starts.
+    pub fn terms_in(&self, hours: HourRange) -> Option<&Edition> {
+        let begins_inside = || self.editions.iter().find(|edition| hours.contains(edition.effective_from));
+        self.at(hours.from).or_else(begins_inside)
     }
 }
 
@@ -245,10 +259,14 @@ pub enum Base {
 pub struct Terms {
     /// Unit prices that replace the list's: rate pools, dedicated nodes, storage, network, load balancers.
     pub overrides: Vec<Override>,
+    /// Other prices above a threshold, by kind and item. No two count the same units.
+    pub tiers: Vec<Tier>,
     /// In 1e-9: a discount of 10 % is -100 000 000, a markup of 5 % is 50 000 000.
     pub percentage: i64,
     /// The kinds the percentage acts on; all direct-cost kinds where empty.
     pub percentage_kinds: BTreeSet<crate::charge::Kind>,
+    /// The least that a month costs before adjustments, by the hours in which it had a tenant.
+    pub minimum_fee: Option<MonthlyAmount>,
 }
 
 /// A unit price for one cost centre.

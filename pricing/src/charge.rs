@@ -117,6 +117,8 @@ pub mod item {
     pub const CLUSTER: &str = "(cluster)";
     /// The percentage of a cost centre.
     pub const PERCENTAGE: &str = "percentage";
+    /// What a cost centre pays to reach its minimum.
+    pub const MINIMUM_FEE: &str = "minimum fee";
     /// The rounding of a period.
     pub const ROUNDING: &str = "rounding";
 }

@@ -1,5 +1,7 @@
 //! Decimal strings in and out, exactly. Everything that is written as digits passes here.
 
+use ethnum::I256;
+
 use crate::Overflow;
 
 /// Why a decimal string was refused.
@@ -79,6 +81,23 @@ pub fn div_half_even(numerator: i128, denominator: i128) -> Result<i128, Overflo
     let floor = numerator.checked_div_euclid(denominator).ok_or(WHAT)?;
     let rest = numerator.checked_rem_euclid(denominator).ok_or(WHAT)?;
     // rest < denominator, so denominator - rest cannot overflow; comparing both avoids doubling.
+    let up = match rest.cmp(&denominator.checked_sub(rest).ok_or(WHAT)?) {
+        std::cmp::Ordering::Less => false,
+        std::cmp::Ordering::Greater => true,
+        std::cmp::Ordering::Equal => floor.checked_rem_euclid(2).ok_or(WHAT)? == 1,
+    };
+    if up { floor.checked_add(1).ok_or(WHAT) } else { Ok(floor) }
+}
+
+/// [`div_half_even`] for products that do not fit 128 bits. The denominator must be positive.
+pub fn div_half_even_wide(numerator: I256, denominator: I256) -> Result<i128, Overflow> {
+    const WHAT: Overflow = Overflow("rounding division");
+    if denominator <= I256::ZERO {
+        return Err(WHAT);
+    }
+    let floor = numerator.checked_div_euclid(denominator).ok_or(WHAT)?;
+    let rest = numerator.checked_rem_euclid(denominator).ok_or(WHAT)?;
+    let floor = i128::try_from(floor).map_err(|_| WHAT)?;
     let up = match rest.cmp(&denominator.checked_sub(rest).ok_or(WHAT)?) {
         std::cmp::Ordering::Less => false,
         std::cmp::Ordering::Greater => true,

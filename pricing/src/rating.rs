@@ -26,7 +26,7 @@ mod sheet;
 
 pub use control::{Control, PoolControl};
 
-pub(crate) use amounts::per_unit;
+pub(crate) use amounts::{Place, per_unit};
 use context::Context;
 use sheet::Sheet;
 pub(crate) use sheet::add_quantities;

@@ -8,9 +8,11 @@ use crate::names::{CostCenter, TenantName};
 use crate::quantity::{Quantity, Unit};
 use crate::time::Period;
 
+mod adjustments;
 mod build;
 mod facts;
 mod fit;
+mod spread;
 mod terms;
 
 pub use build::{Month, build};

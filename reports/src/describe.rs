@@ -39,6 +39,8 @@ fn term(item: &str, difference: Money) -> String {
     match item.split_once(':') {
         None if item == "percentage" && difference < Money::ZERO => "Cost-centre discount".to_owned(),
         None if item == "percentage" => "Cost-centre markup".to_owned(),
+        None if item == "minimum fee" => "Minimum fee of the cost centre".to_owned(),
+        Some(("tier", of)) => format!("Agreed price for a tier: {}", of.replace(':', ", ")),
         Some(("override", of)) => format!("Agreed price instead of list price: {}", of.replace(':', ", ")),
         _ => format!("Cost-centre term {item}"),
     }
@@ -76,6 +78,8 @@ mod tests {
         assert_eq!(term("percentage", Money::ZERO), "Cost-centre markup");
         let told = "Agreed price instead of list price: compute, burst, cpu";
         assert_eq!(term("override:compute:burst:cpu", minus), told);
-        assert_eq!(term("minimum", Money::ZERO), "Cost-centre term minimum");
+        assert_eq!(term("tier:cpu above 5000", minus), "Agreed price for a tier: cpu above 5000");
+        assert_eq!(term("minimum fee", Money::ZERO), "Minimum fee of the cost centre");
+        assert_eq!(term("rebate", Money::ZERO), "Cost-centre term rebate");
     }
 }

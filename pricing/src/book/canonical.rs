@@ -3,23 +3,30 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Base, Basis, Edition, MeteredRate, Model, MonthlyAmount, NodeCost, Policy, SharedWhat, Terms, Weights,
+    Adjustment, AdjustmentOn, Band, BandRate, Base, Basis, Edition, MeteredRate, Model, MonthlyAmount,
+    NodeCost, Policy, SharedWhat, Terms, Tier, Weights,
 };
 use crate::digest::Digest;
 use crate::money::{Currency, UnitPrice};
 use crate::time::BillingZone;
 
 /// Raise it when the encoding changes: the same book then has another digest.
-const ENCODING: &str = "defray price book 1";
+const ENCODING: &str = "defray price book 2";
 
 /// Everything a book says, as a sequence of fields. Every optional or repeated thing is preceded by how
 /// many there are, so that no two books have one sequence.
-pub(super) fn digest(currency: Currency, zone: BillingZone, editions: &[Edition]) -> Digest {
+pub(super) fn digest(
+    currency: Currency,
+    zone: BillingZone,
+    editions: &[Edition],
+    adjustments: &[Adjustment],
+) -> Digest {
     let mut fields = Fields(Vec::new());
     fields.text(ENCODING);
     fields.text(currency.code());
     fields.text(zone.name());
     fields.each(editions, Fields::edition);
+    fields.each(adjustments, Fields::adjustment);
     Digest::of_fields(fields.0.iter().map(String::as_bytes))
 }
 
@@ -218,14 +225,51 @@ impl Fields {
         }
     }
 
+    fn adjustment(&mut self, adjustment: &Adjustment) {
+        let Adjustment { date, reference, reason, on, amount } = adjustment;
+        self.text(&date.to_string());
+        self.text(reference);
+        self.text(reason);
+        match on {
+            AdjustmentOn::Tenant(name) => {
+                self.text("tenant");
+                self.text(name.as_str());
+            }
+            AdjustmentOn::CostCenter(name) => {
+                self.text("cost centre");
+                self.text(name.as_str());
+            }
+        }
+        self.number(amount.attos());
+    }
+
+    fn tier(&mut self, tier: &Tier) {
+        let Tier { kind, item, bands } = tier;
+        self.text(kind.as_str());
+        self.text(item.as_str());
+        self.each(bands, |f, Band { above, rate }| {
+            f.number(above.micros());
+            match rate {
+                BandRate::Percentage(share) => {
+                    f.text("percentage");
+                    f.number(*share);
+                }
+                BandRate::Price(rate) => f.rate(*rate),
+            }
+        });
+    }
+
     fn terms(&mut self, terms: &Terms) {
-        self.each(&terms.overrides, |f, entry| {
+        let Terms { overrides, tiers, percentage, percentage_kinds, minimum_fee } = terms;
+        self.each(overrides, |f, entry| {
             f.text(entry.kind.as_str());
             f.text(entry.pool.as_str());
             f.text(entry.item.as_str());
             f.rate(entry.rate);
         });
-        self.number(terms.percentage);
-        self.each(&terms.percentage_kinds, |f, kind| f.text(kind.as_str()));
+        self.each(tiers, Self::tier);
+        self.number(*percentage);
+        self.each(percentage_kinds, |f, kind| f.text(kind.as_str()));
+        self.each(minimum_fee, |f, amount| f.monthly(*amount));
     }
 }

@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{ClusterPrice, Edition, MeteredPrice, MeteredRate, PoolPrice, SharedCost, SharedWhat, Terms};
+use super::{
+    ClusterPrice, Edition, MeteredPrice, MeteredRate, Model, PoolPrice, SharedCost, SharedWhat, Terms, Tier,
+    Weights,
+};
+use crate::charge::{Kind, item};
 use crate::names::{ClusterName, CostCenter, Namespace, PriceClass, StorageClass, TrafficClass};
 
 impl PoolPrice {
@@ -41,9 +45,45 @@ impl Edition {
         self.shared_costs.iter().find(|cost| cost.what.selects(namespace, labels))
     }
 
+    /// Whether it has a price for anything that a tier counts.
+    pub fn prices_some_of(&self, tier: &Tier) -> bool {
+        match tier.kind {
+            Kind::Compute => {
+                let resource = tier.item.as_str();
+                self.pools.iter().any(|entry| entry.model.prices(resource))
+                    || self.clusters.iter().any(|entry| entry.weights.knows(resource))
+            }
+            Kind::Storage => self.storage.iter().any(|entry| entry.class.overlaps(&tier.item)),
+            Kind::Network => self.network.iter().any(|entry| entry.class.overlaps(&tier.item)),
+            Kind::LoadBalancer => self.load_balancer.is_some(),
+            _ => false,
+        }
+    }
+
     /// What is agreed with a cost centre.
     pub fn terms(&self, cost_center: &CostCenter) -> Option<&Terms> {
         self.cost_centers.get(cost_center)
+    }
+}
+
+impl Model {
+    /// Whether a resource is charged, be it at zero.
+    fn prices(&self, resource: &str) -> bool {
+        match self {
+            Self::Cost { weights } => weights.knows(resource),
+            Self::Rate { cpu, memory, gpu } => match resource {
+                item::CPU => cpu.is_some(),
+                item::MEMORY => memory.is_some(),
+                name => gpu.contains_key(name),
+            },
+        }
+    }
+}
+
+impl Weights {
+    /// Whether a resource has a weight, be it zero.
+    fn knows(&self, resource: &str) -> bool {
+        matches!(resource, item::CPU | item::MEMORY) || self.gpu.contains_key(resource)
     }
 }
 

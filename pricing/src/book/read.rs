@@ -12,6 +12,7 @@ use crate::problem::Problems;
 use crate::time::{BillingZone, Hour};
 use crate::yaml::{Document, Value};
 
+mod adjustments;
 mod amounts;
 mod edition;
 mod part;
@@ -21,6 +22,7 @@ mod rules;
 mod terms;
 #[cfg(test)]
 mod tests;
+mod tiers;
 
 use part::Part;
 
@@ -103,17 +105,26 @@ fn assemble(documents: &[Document], problems: &Problems, zone: BillingZone) -> O
         .collect();
     rules::one_currency(&parts);
     let mut by_date: BTreeMap<Hour, Vec<Part<'_>>> = BTreeMap::new();
+    // Files that say nothing of an edition.
+    let mut wide: Vec<Part<'_>> = Vec::new();
     for part in parts {
-        if let Ok(from) = &part.effective_from {
-            by_date.entry(from.value).or_default().push(part);
+        match &part.effective_from {
+            Some(Ok(from)) => by_date.entry(from.value).or_default().push(part),
+            Some(Err(_)) => {}
+            None => wide.push(part),
         }
     }
+    let parts = || by_date.values().flatten().chain(&wide);
+    let adjustments = rules::adjustments(parts());
     let editions: Vec<Placed<'_, Edition>> =
         by_date.iter().filter_map(|(from, parts)| edition::merge(*from, parts)).collect();
     rules::versions_differ(&editions);
     rules::terms_change_at_period_starts(&by_date, zone);
+    if by_date.is_empty() && problems.is_empty() {
+        problems.add(whole_book("no file of the price book has prices", "add a file with `effective_from`"));
+    }
     let currency: Currency = by_date.values().flatten().find_map(|part| part.currency.as_ref().ok())?.value;
     let editions: Vec<Edition> = editions.into_iter().map(|placed| placed.value).collect();
-    let digest = super::canonical::digest(currency, zone, &editions);
-    Some(PriceBook { currency, zone, editions, digest })
+    let digest = super::canonical::digest(currency, zone, &editions, &adjustments);
+    Some(PriceBook { currency, zone, editions, adjustments, digest })
 }

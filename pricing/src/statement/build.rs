@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::fit::fit;
-use super::terms;
-use super::{Line, MonthFacts, PeriodStatements, Statement};
+use super::terms::Agreement;
+use super::{Line, MonthFacts, PeriodStatements, Statement, adjustments, terms};
 use crate::Overflow;
 use crate::book::{Edition, PriceBook};
 use crate::charge::{Charge, Kind, LineKey, item};
@@ -67,17 +67,9 @@ impl<'b> Month<'b> {
     }
 
     /// Adds what acts on the month and rounds: the statements.
-    pub fn finish(mut self, _facts: &MonthFacts) -> Result<PeriodStatements, RatingError> {
-        let hours = self.book.zone.hours(self.period);
-        // Terms change only at a period start; a ledger that begins mid-month begins with its first book.
-        let edition = self
-            .book
-            .at(hours.from)
-            .or_else(|| self.book.editions.first().filter(|edition| edition.effective_from < hours.until));
-        let month_level = match edition {
-            Some(edition) => terms::charges(edition, hours.len(), &self.lines)?,
-            None => Vec::new(),
-        };
+    pub fn finish(mut self, facts: &MonthFacts) -> Result<PeriodStatements, RatingError> {
+        let edition = self.book.terms_in(self.book.zone.hours(self.period));
+        let month_level = month_level(self.book, edition, self.period, facts, &self.lines)?;
         for charge in &month_level {
             self.add(charge.clone())?;
         }
@@ -110,6 +102,24 @@ impl<'b> Month<'b> {
             month_level,
         })
     }
+}
+
+/// The charges of what acts on the month, in the order of their keys: terms, then adjustments.
+fn month_level(
+    book: &PriceBook,
+    edition: Option<&Edition>,
+    period: Period,
+    facts: &MonthFacts,
+    lines: &Lines,
+) -> Result<Vec<Charge>, RatingError> {
+    let mut charges = match edition {
+        Some(edition) => terms::charges(&Agreement { book, edition, period, facts }, lines)?,
+        None => Vec::new(),
+    };
+    let adjustments = adjustments::charges(book, period, facts, lines, &charges)?;
+    charges.extend(adjustments);
+    charges.sort_by(|a, b| a.key.cmp(&b.key));
+    Ok(charges)
 }
 
 /// A line before it is fitted: without a list price it shows the average one.

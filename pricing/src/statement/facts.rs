@@ -15,14 +15,21 @@ pub struct MonthFacts {
     zone: BillingZone,
     /// In which hours each tenant was on a cost centre, in any cluster.
     on: BTreeMap<CostCenter, BTreeMap<TenantName, Hours>>,
-    /// The last hour of each local day in which a tenant existed, and its cost centre then.
-    days: BTreeMap<TenantName, BTreeMap<NaiveDate, (Hour, CostCenter)>>,
+    lives: BTreeMap<TenantName, Life>,
+}
+
+/// When a tenant existed, and its cost centre then.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Life {
+    first: (Hour, CostCenter),
+    /// The last hour of each local day.
+    days: BTreeMap<NaiveDate, (Hour, CostCenter)>,
 }
 
 impl MonthFacts {
     /// Nobody existed yet. Days are those of the billing zone.
     pub fn new(zone: BillingZone) -> Self {
-        Self { zone, on: BTreeMap::new(), days: BTreeMap::new() }
+        Self { zone, on: BTreeMap::new(), lives: BTreeMap::new() }
     }
 
     /// Of many hours.
@@ -50,10 +57,17 @@ impl MonthFacts {
             if !met.insert(tenant) {
                 continue;
             }
-            let days = entry(&mut self.days, tenant);
-            let last = days.entry(day).or_insert_with(|| (hour, cost_center.clone()));
+            let now = || (hour, cost_center.clone());
+            let life = self
+                .lives
+                .entry(tenant.clone())
+                .or_insert_with(|| Life { first: now(), days: BTreeMap::new() });
+            if hour < life.first.0 {
+                life.first = now();
+            }
+            let last = life.days.entry(day).or_insert_with(now);
             if last.0 < hour {
-                *last = (hour, cost_center.clone());
+                *last = now();
             }
         }
     }
@@ -74,11 +88,11 @@ impl MonthFacts {
     }
 
     /// The cost centre of a tenant at the last hour of a local day in which it existed. Where it did not
-    /// exist that day: on the latest day before it, else on the earliest after it, of those that were added.
+    /// exist that day: at the latest hour before, else at the earliest after, of those that were added.
     pub fn cost_center_on(&self, tenant: &TenantName, day: NaiveDate) -> Option<&CostCenter> {
-        let days = self.days.get(tenant)?;
-        let by_then = days.range(..=day).next_back();
-        by_then.or_else(|| days.iter().next()).map(|(_, (_, cost_center))| cost_center)
+        let life = self.lives.get(tenant)?;
+        let by_then = life.days.range(..=day).next_back().map(|(_, last)| last);
+        Some(&by_then.unwrap_or(&life.first).1)
     }
 }
 
@@ -155,6 +169,7 @@ mod tests {
             berlin(),
             &[
                 // 23:00 of the 14th in Berlin, and 00:00 of the 15th.
+                owners("2026-10-14T20:00:00Z", &[("prod", "a", "CC-0")]),
                 owners("2026-10-14T21:00:00Z", &[("prod", "a", "CC-1")]),
                 owners("2026-10-14T22:00:00Z", &[("prod", "a", "CC-2")]),
                 owners("2026-10-15T10:00:00Z", &[("prod", "a", "CC-3")]),
@@ -169,7 +184,7 @@ mod tests {
             ("2026-10-20", "CC-5"),
             ("2026-10-31", "CC-5"),
             // Before it existed: the earliest after.
-            ("2026-10-01", "CC-1"),
+            ("2026-10-01", "CC-0"),
         ] {
             assert_eq!(on(&facts, "a", day).as_deref(), Some(cost_center), "{day}");
         }

@@ -1,29 +1,41 @@
 //! What is agreed with cost centres: each term is a line that holds the difference it makes.
+//!
+//! In this order, each on the result of those before: price overrides, graduated tiers, a percentage, a
+//! minimum fee. None acts on what is kept or unassigned.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use ethnum::U256;
+use ethnum::I256;
 
 use super::build::{Lines, Sum};
+use super::facts::MonthFacts;
+use super::spread::{month_charge, spread};
 use crate::Overflow;
-use crate::apportion::largest_remainder;
-use crate::book::{Edition, Override, Terms};
+use crate::book::{BandRate, Edition, MonthlyAmount, Override, PriceBook, Terms};
 use crate::charge::{Charge, Kind, LineKey, item};
+use crate::decimal::{div_half_even_wide, pow10};
 use crate::money::{Money, UnitPrice};
 use crate::names::{CostCenter, TenantName};
-use crate::rating::{RatingError, per_unit};
+use crate::quantity::Quantity;
+use crate::rating::{Place, RatingError, per_unit};
+use crate::time::Period;
 
 const WHAT: Overflow = Overflow("cost-centre term");
 
 /// The lines of one cost centre by tenant, without what is kept or unassigned.
 type Tenants<'l> = BTreeMap<&'l TenantName, Vec<(&'l LineKey, &'l Sum)>>;
 
+/// What decides the terms of a month, besides its lines.
+pub(super) struct Agreement<'m> {
+    pub(super) book: &'m PriceBook,
+    pub(super) edition: &'m Edition,
+    pub(super) period: Period,
+    pub(super) facts: &'m MonthFacts,
+}
+
 /// The month-level charges of every cost centre that has terms.
-pub(super) fn charges(
-    edition: &Edition,
-    period_hours: u32,
-    lines: &Lines,
-) -> Result<Vec<Charge>, RatingError> {
+pub(super) fn charges<'l>(agreement: &Agreement<'l>, lines: &'l Lines) -> Result<Vec<Charge>, RatingError> {
+    let edition = agreement.edition;
     let mut by_cost_center: BTreeMap<&CostCenter, Tenants<'_>> = BTreeMap::new();
     for (key, sum) in lines {
         if edition.cost_centers.contains_key(&key.cost_center) && !key.tenant.is_reserved() {
@@ -31,57 +43,93 @@ pub(super) fn charges(
             tenants.entry(&key.tenant).or_default().push((key, sum));
         }
     }
+    let period_hours = agreement.book.zone.hours(agreement.period).len();
     let mut charges = Vec::new();
-    for (cost_center, tenants) in by_cost_center {
-        let Some(terms) = edition.cost_centers.get(cost_center) else { continue };
-        let mut agreed = Agreed { cost_center, tenants, overridden: BTreeMap::new(), charges: Vec::new() };
-        agreed.overrides(terms, period_hours)?;
+    for (cost_center, terms) in &edition.cost_centers {
+        let mut agreed = Agreed {
+            cost_center,
+            tenants: by_cost_center.remove(cost_center).unwrap_or_default(),
+            period_hours,
+            overridden: BTreeMap::new(),
+            differences: BTreeMap::new(),
+            charges: Vec::new(),
+        };
+        agreed.overrides(terms)?;
+        agreed.tiers(terms)?;
         agreed.percentage(terms)?;
+        if let Some(amount) = terms.minimum_fee {
+            agreed.minimum_fee(agreement, amount)?;
+        }
         charges.append(&mut agreed.charges);
     }
-    charges.sort_by(|a, b| a.key.cmp(&b.key));
     Ok(charges)
 }
 
-/// One cost centre while its terms are applied, each on the result of those before.
+/// One cost centre while its terms are applied.
 struct Agreed<'l> {
     cost_center: &'l CostCenter,
     tenants: Tenants<'l>,
-    /// The difference that overrides made, by tenant and the kind they acted on, in 1e-9.
-    overridden: BTreeMap<(&'l TenantName, Kind), i128>,
+    period_hours: u32,
+    /// What the lines cost whose list price is replaced.
+    overridden: BTreeMap<&'l LineKey, Money>,
+    /// The difference that terms made so far, by tenant and the kind they acted on, in 1e-9.
+    differences: BTreeMap<(&'l TenantName, Kind), i128>,
     charges: Vec<Charge>,
 }
 
 impl<'l> Agreed<'l> {
     /// Unit prices in place of the list's; the first that matches a line holds.
-    fn overrides(&mut self, terms: &Terms, period_hours: u32) -> Result<(), RatingError> {
-        let mut taken: BTreeSet<&'l LineKey> = BTreeSet::new();
+    fn overrides(&mut self, terms: &Terms) -> Result<(), RatingError> {
         for entry in &terms.overrides {
-            let price = per_unit(entry.rate, period_hours)?;
+            let price = per_unit(entry.rate, self.period_hours)?;
             let mut difference = Money::ZERO;
             let mut bases = BTreeMap::new();
             for (tenant, lines) in &self.tenants {
                 for (key, sum) in lines {
                     let (Some(list), Some((quantity, _))) = (key.unit_price, sum.quantity) else { continue };
-                    if !entry.acts_on(key) || !taken.insert(*key) {
+                    if !entry.acts_on(key) || self.overridden.contains_key(key) {
                         continue;
                     }
                     let by = price.picos().checked_sub(list.picos()).ok_or(WHAT)?;
-                    difference = difference.checked_add(UnitPrice::from_picos(by).times(quantity)?)?;
-                    let base = bases.entry(*tenant).or_insert(Money::ZERO);
-                    *base = base.checked_add(sum.amount)?;
+                    let by = UnitPrice::from_picos(by).times(quantity)?;
+                    self.overridden.insert(*key, sum.amount.checked_add(by)?);
+                    difference = difference.checked_add(by)?;
+                    add(bases.entry(*tenant).or_default(), sum.amount)?;
                 }
             }
-            let parts = self.split(difference.to_nanos_half_even()?, &bases, &entry.item_on_statement())?;
-            for (tenant, part) in parts {
-                let sum = self.overridden.entry((tenant, entry.kind)).or_insert(0);
-                *sum = sum.checked_add(part).ok_or(WHAT)?;
+            let nanos = difference.to_nanos_half_even()?;
+            self.charge(nanos, &bases, Some(entry.kind), &entry.item_on_statement())?;
+        }
+        Ok(())
+    }
+
+    /// Bands of a quantity of the whole cost centre, each at its own price or at a percentage of what the
+    /// month's units cost on average, overrides included.
+    fn tiers(&mut self, terms: &Terms) -> Result<(), RatingError> {
+        for tier in &terms.tiers {
+            let mut counted = Counted { units: Quantity::ZERO, cost: Money::ZERO };
+            let mut bases = BTreeMap::new();
+            for (tenant, lines) in &self.tenants {
+                for (key, sum) in lines {
+                    let Some((quantity, _)) = sum.quantity.filter(|_| tier.acts_on(key)) else { continue };
+                    let cost = self.overridden.get(key).copied().unwrap_or(sum.amount);
+                    counted.units = counted.units.checked_add(quantity)?;
+                    add(&mut counted.cost, cost)?;
+                    add(bases.entry(*tenant).or_default(), cost)?;
+                }
+            }
+            for (band, units) in tier.units(counted.units)? {
+                let nanos = match band.rate {
+                    BandRate::Percentage(share) => counted.by_percentage(units, share)?,
+                    BandRate::Price(rate) => counted.by_price(units, per_unit(rate, self.period_hours)?)?,
+                };
+                self.charge(nanos, &bases, Some(tier.kind), &tier.item_on_statement(band))?;
             }
         }
         Ok(())
     }
 
-    /// A discount or markup on the kinds it names, overrides included.
+    /// A discount or markup on the kinds it names, with the differences made before.
     fn percentage(&mut self, terms: &Terms) -> Result<(), RatingError> {
         let acts_on = |kind: Kind| {
             if terms.percentage_kinds.is_empty() {
@@ -95,54 +143,123 @@ impl<'l> Agreed<'l> {
             .tenants
             .iter()
             .flat_map(|(tenant, lines)| lines.iter().map(|(key, sum)| (*tenant, key.kind, Ok(sum.amount))));
-        let overridden = self.overridden.iter();
-        let overridden =
-            overridden.map(|((tenant, kind), nanos)| (*tenant, *kind, Money::from_nanos(*nanos)));
-        for (tenant, kind, amount) in lines.chain(overridden) {
+        let before = self.differences.iter();
+        let before = before.map(|((tenant, kind), nanos)| (*tenant, *kind, Money::from_nanos(*nanos)));
+        for (tenant, kind, amount) in lines.chain(before) {
             if acts_on(kind) {
-                let base = bases.entry(tenant).or_insert(Money::ZERO);
-                *base = base.checked_add(amount?)?;
+                add(bases.entry(tenant).or_default(), amount?)?;
             }
         }
         let base = Money::sum(bases.values().copied())?;
-        let _parts = self.split(percent_of(base, terms.percentage)?, &bases, item::PERCENTAGE)?;
-        Ok(())
+        self.charge(percent_of(base, terms.percentage)?, &bases, None, item::PERCENTAGE)
     }
 
-    /// Splits what was computed for the cost centre over its statements, in proportion to the lines the
-    /// term acts on; evenly where these are all zero.
-    fn split(
+    /// What misses to the least that the month costs, in the hours in which the cost centre had a tenant.
+    fn minimum_fee(&mut self, agreement: &Agreement<'l>, amount: MonthlyAmount) -> Result<(), RatingError> {
+        let least = least(agreement, self.cost_center, amount)?;
+        let had = agreement.facts.tenants_of(self.cost_center);
+        let mut bases: BTreeMap<&'l TenantName, Money> =
+            had.map(|(tenant, _)| (tenant, Money::ZERO)).collect();
+        for (tenant, lines) in &self.tenants {
+            let base = bases.entry(*tenant).or_default();
+            lines.iter().try_for_each(|(_, sum)| add(base, sum.amount))?;
+        }
+        for charge in &self.charges {
+            // Every charge so far is of a tenant with lines.
+            if let Some(base) = bases.get_mut(&charge.key.tenant) {
+                add(base, charge.amount)?;
+            }
+        }
+        let everything = Money::sum(bases.values().copied())?;
+        let missing = least.checked_sub(everything)?.max(Money::ZERO).to_nanos_half_even()?;
+        self.charge(missing, &bases, None, item::MINIMUM_FEE)
+    }
+
+    /// Charges what a term makes of the cost centre to its statements, and notes the kind it acted on.
+    fn charge(
         &mut self,
         nanos: i128,
         bases: &BTreeMap<&'l TenantName, Money>,
+        kind: Option<Kind>,
         item: &str,
-    ) -> Result<Vec<(&'l TenantName, i128)>, RatingError> {
-        let weights: Vec<u128> =
-            bases.values().map(|base| u128::try_from(base.attos()).unwrap_or(0)).collect();
-        let parts = match largest_remainder(nanos, &weights)? {
-            Some(parts) => parts,
-            None => largest_remainder(nanos, &vec![1; weights.len()])?.unwrap_or_default(),
-        };
-        let parts: Vec<_> = bases.keys().copied().zip(parts).filter(|(_, part)| *part != 0).collect();
-        for (tenant, part) in &parts {
-            self.charges.push(Charge {
-                key: LineKey {
-                    cost_center: self.cost_center.clone(),
-                    tenant: (*tenant).clone(),
-                    cluster: None,
-                    virtual_namespace: None,
-                    kind: Kind::Term,
-                    class: None,
-                    item: item.to_owned(),
-                    unit_price: None,
-                },
-                namespace: None,
-                quantity: None,
-                amount: Money::from_nanos(*part)?,
-            });
+    ) -> Result<(), RatingError> {
+        for (tenant, part) in spread(nanos, bases)? {
+            self.charges.push(month_charge(self.cost_center, tenant, Kind::Term, item, part)?);
+            if let Some(kind) = kind {
+                let sum = self.differences.entry((tenant, kind)).or_default();
+                *sum = sum.checked_add(part).ok_or(WHAT)?;
+            }
         }
-        Ok(parts)
+        Ok(())
     }
+}
+
+/// The minimum of a month: its part of each hour in which the cost centre had a tenant.
+fn least(
+    agreement: &Agreement<'_>,
+    cost_center: &CostCenter,
+    amount: MonthlyAmount,
+) -> Result<Money, RatingError> {
+    let hours = agreement.book.zone.hours(agreement.period);
+    let mut nanos: i128 = 0;
+    for hour in agreement.facts.hours_of(cost_center).into_iter().filter(|hour| hours.contains(*hour)) {
+        let index = hour.index().checked_sub(hours.from.index()).and_then(|index| u32::try_from(index).ok());
+        let place = Place {
+            period: agreement.period,
+            of: hours.len(),
+            index: index.ok_or(WHAT)?,
+            exponent: agreement.book.currency.exponent(),
+        };
+        nanos = nanos.checked_add(place.part(amount)?).ok_or(WHAT)?;
+    }
+    Ok(Money::from_nanos(nanos)?)
+}
+
+fn add(sum: &mut Money, amount: Money) -> Result<(), Overflow> {
+    *sum = sum.checked_add(amount)?;
+    Ok(())
+}
+
+/// What a tier counts: so many units that cost so much.
+#[derive(Debug, Clone, Copy)]
+struct Counted {
+    units: Quantity,
+    cost: Money,
+}
+
+impl Counted {
+    /// A percentage (in 1e-9) of what some of the units cost on average, in 1e-9: rounded once.
+    fn by_percentage(self, units: Quantity, share: i64) -> Result<i128, Overflow> {
+        // 1e-18 x 1e-6 x 1e-9 over 1e-6, as 1e-9.
+        let product = product(&[self.cost.attos(), i128::from(units.micros()), i128::from(share)])?;
+        let whole = product_of(self.units, pow10(18))?;
+        div_half_even_wide(product, whole)
+    }
+
+    /// What some of the units cost at a price, less what they cost on average, in 1e-9: rounded once.
+    fn by_price(self, units: Quantity, price: UnitPrice) -> Result<i128, Overflow> {
+        // (1e-12 x 1e-6 - 1e-18) x 1e-6 over 1e-6, as 1e-9.
+        let difference = product_of(self.units, price.picos())?
+            .checked_sub(I256::from(self.cost.attos()))
+            .ok_or(WHAT)?
+            .checked_mul(I256::from(units.micros()))
+            .ok_or(WHAT)?;
+        div_half_even_wide(difference, product_of(self.units, pow10(9))?)
+    }
+}
+
+fn product_of(units: Quantity, by: i128) -> Result<I256, Overflow> {
+    product(&[i128::from(units.micros()), by])
+}
+
+fn product(factors: &[i128]) -> Result<I256, Overflow> {
+    factors.iter().try_fold(I256::ONE, |product, factor| product.checked_mul(I256::from(*factor))).ok_or(WHAT)
+}
+
+/// A percentage (in 1e-9) of an amount, half-even to 1e-9 of the currency, in one rounding.
+fn percent_of(base: Money, percentage: i64) -> Result<i128, Overflow> {
+    // 1e-18 of the currency times 1e-9, as 1e-9 of the currency.
+    div_half_even_wide(product(&[base.attos(), i128::from(percentage)])?, I256::from(pow10(18)))
 }
 
 impl Override {
@@ -164,26 +281,6 @@ impl Override {
     }
 }
 
-/// A percentage (in 1e-9) of an amount, half-even to 1e-9 of the currency, in one rounding.
-fn percent_of(base: Money, percentage: i64) -> Result<i128, Overflow> {
-    // 1e-18 of the currency times 1e-9, as 1e-9 of the currency.
-    const SCALE: U256 = U256::new(1_000_000_000_000_000_000);
-    let product = U256::from(base.attos().unsigned_abs())
-        .checked_mul(U256::from(u128::from(percentage.unsigned_abs())))
-        .ok_or(WHAT)?;
-    let floor = product.checked_div(SCALE).ok_or(WHAT)?;
-    let rest = product.checked_rem(SCALE).ok_or(WHAT)?;
-    let floor = u128::try_from(floor).ok().and_then(|floor| i128::try_from(floor).ok()).ok_or(WHAT)?;
-    // Half-even is the same on both sides of zero.
-    let up = match rest.cmp(&SCALE.checked_sub(rest).ok_or(WHAT)?) {
-        std::cmp::Ordering::Less => false,
-        std::cmp::Ordering::Greater => true,
-        std::cmp::Ordering::Equal => floor.checked_rem(2) == Some(1),
-    };
-    let magnitude = if up { floor.checked_add(1).ok_or(WHAT)? } else { floor };
-    if (base.attos() < 0) == (percentage < 0) { Ok(magnitude) } else { magnitude.checked_neg().ok_or(WHAT) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -201,5 +298,27 @@ mod tests {
         ] {
             assert_eq!(percent_of(base.parse().unwrap(), percentage), Ok(nanos), "{base} x {percentage}");
         }
+    }
+
+    #[test]
+    fn a_band_takes_its_units_at_the_average_price_and_rounds_once() {
+        let counted =
+            |units: &str, cost: &str| Counted { units: units.parse().unwrap(), cost: cost.parse().unwrap() };
+        let units = |text: &str| text.parse::<Quantity>().unwrap();
+        // A third of 1 EUR has no end, 10 % of it is cut once: 0.0333333333… x 2.
+        assert_eq!(counted("3", "1").by_percentage(units("2"), -100_000_000), Ok(-66_666_667));
+        assert_eq!(counted("3", "1").by_percentage(units("2"), 100_000_000), Ok(66_666_667));
+        // 2 x (0.5 - 1/3).
+        let price: UnitPrice = "0.5".parse().unwrap();
+        assert_eq!(counted("3", "1").by_price(units("2"), price), Ok(333_333_333));
+        // Halves go to the even one: 0.0000000005 and 0.0000000015.
+        assert_eq!(counted("2", "0.000000001").by_percentage(units("1"), 1_000_000_000), Ok(0));
+        assert_eq!(counted("2", "0.000000003").by_percentage(units("1"), 1_000_000_000), Ok(2));
+        // A year of a thousand clusters at a million EUR fits.
+        let large = counted("9000000000000", "100000000000000000");
+        assert_eq!(
+            large.by_percentage(units("4500000000000"), -1_000_000_000),
+            Ok(-50_000_000_000_000_000_000_000_000)
+        );
     }
 }

@@ -79,6 +79,7 @@ pub(crate) fn book_in(currency: &str, zone: &str, editions: Vec<Edition>) -> Pri
         currency: currency.parse().unwrap(),
         zone: BillingZone::new(zone).unwrap(),
         editions,
+        adjustments: Vec::new(),
         digest: Digest::of(b"test"),
     }
 }

@@ -26,6 +26,8 @@ mod recovery;
 #[cfg(test)]
 mod statements;
 #[cfg(test)]
+mod terms;
+#[cfg(test)]
 mod worked_example;
 #[cfg(test)]
 #[expect(clippy::arithmetic_side_effects, reason = "naive on purpose; a test that overflows fails")]

@@ -142,7 +142,7 @@ fn an_override_comes_before_the_percentage() {
             rate: MeteredRate::PerUnit(price("0.8")),
         }],
         percentage: -100_000_000,
-        percentage_kinds: BTreeSet::new(),
+        ..Terms::default()
     };
     let charges = vec![
         sold("a", Kind::Storage, "fast", "1", "10"),

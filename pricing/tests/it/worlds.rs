@@ -2,16 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use chrono::NaiveDate;
 use defray_pricing::book::{
-    Base, Basis, ClusterPrice, Edition, MeteredRate, Model, MonthlyAmount, NodeCost, Override, Policy,
-    PoolPrice, PriceBook, SharedCost, SharedWhat, Terms, Weights,
+    Adjustment, AdjustmentOn, Band, BandRate, Base, Basis, ClusterPrice, Edition, MeteredRate, Model,
+    MonthlyAmount, NodeCost, Override, Policy, PoolPrice, PriceBook, SharedCost, SharedWhat, Terms, Tier,
+    Weights,
 };
 use defray_pricing::charge::Kind;
-use defray_pricing::money::UnitPrice;
+use defray_pricing::money::{Money, UnitPrice};
 use defray_pricing::names::{CostCenter, PriceClass, TenantName};
 use defray_pricing::ownership::{NamespaceState, Owners, TenantState};
 use defray_pricing::quantity::Quantity;
-use defray_pricing::time::Hour;
+use defray_pricing::time::{BillingZone, Hour, HourRange};
 use defray_pricing::usage::{ComputeRow, NodeRow, StorageRow, UsageHour};
 use proptest::collection::{btree_map, vec};
 use proptest::option;
@@ -264,7 +266,7 @@ pub(crate) fn world() -> impl Strategy<Value = World> {
     (an_edition(), hour, currency, vec(any::<bool>(), 2), usage(0), usage(1)).prop_flat_map(
         |(edition, index, currency, lost, east, west)| {
             let book = book_in(currency, "Europe/Berlin", vec![edition]);
-            let first = book.zone.hours("2026-10".parse().unwrap()).from.index();
+            let first = berlin_october().from.index();
             let hour = Hour::from_index(first + index);
             owned(hour).prop_map(move |owners| {
                 let measured = [&east, &west].into_iter().zip(&lost).filter(|(_, lost)| !**lost);
@@ -273,6 +275,52 @@ pub(crate) fn world() -> impl Strategy<Value = World> {
             })
         },
     )
+}
+
+/// Owners of some hours of the same month, in no order: who existed while nothing was charged.
+pub(crate) fn other_hours() -> impl Strategy<Value = Vec<Owners>> {
+    let first = berlin_october().from.index();
+    btree_map(0..745_i64, owned(Hour::from_index(0)), 0..6).prop_map(move |hours| {
+        let hours = hours.into_iter().rev();
+        hours.map(|(index, owners)| Owners { hour: Hour::from_index(first + index), ..owners }).collect()
+    })
+}
+
+fn berlin_october() -> HourRange {
+    let zone = BillingZone::new("Europe/Berlin").unwrap();
+    zone.hours("2026-10".parse().unwrap())
+}
+
+fn percentage() -> impl Strategy<Value = i64> {
+    prop_oneof![1 => Just(-1_000_000_000), 6 => -900_000_000..900_000_000_i64]
+}
+
+/// Bands in ascending order, from close to nothing to more than most worlds use.
+fn bands() -> impl Strategy<Value = Vec<Band>> {
+    let rate = prop_oneof![
+        2 => percentage().prop_map(BandRate::Percentage),
+        1 => unit_price().prop_map(|price| BandRate::Price(MeteredRate::PerUnit(price))),
+        1 => unit_price().prop_map(|price| BandRate::Price(MeteredRate::PerUnitMonth(price))),
+    ];
+    let above = prop_oneof![1..20_000_000_i64, (1..60_i64).prop_map(|n| n * 500_000)];
+    btree_map(above, rate, 1..4).prop_map(|bands| {
+        let band = |(above, rate)| Band { above: Quantity::from_micros(above), rate };
+        bands.into_iter().map(band).collect()
+    })
+}
+
+fn tiers() -> impl Strategy<Value = Vec<Tier>> {
+    const COUNTED: [(Kind, &str); 5] = [
+        (Kind::Compute, "cpu"),
+        (Kind::Compute, "memory"),
+        (Kind::Compute, GPU),
+        (Kind::Storage, "f*"),
+        (Kind::Network, "*"),
+    ];
+    btree_map(0..COUNTED.len(), bands(), 0..3).prop_map(|tiers| {
+        let tier = |(n, bands): (usize, _)| Tier { kind: COUNTED[n].0, item: pattern(COUNTED[n].1), bands };
+        tiers.into_iter().map(tier).collect()
+    })
 }
 
 /// Terms for the cost centres that worlds use.
@@ -294,9 +342,38 @@ pub(crate) fn terms() -> impl Strategy<Value = BTreeMap<CostCenter, Terms>> {
         Just(vec![Kind::Compute]),
         Just(vec![Kind::Storage, Kind::Idle, Kind::SharedCost]),
     ];
-    let one = (overrides, -900_000_000..900_000_000_i64, kinds).prop_map(|(overrides, percentage, kinds)| {
-        Terms { overrides, percentage, percentage_kinds: kinds.into_iter().collect() }
-    });
+    let one = (overrides, tiers(), percentage(), kinds, option::of(amount())).prop_map(
+        |(overrides, tiers, percentage, kinds, minimum_fee)| Terms {
+            overrides,
+            tiers,
+            percentage,
+            percentage_kinds: kinds.into_iter().collect(),
+            minimum_fee,
+        },
+    );
     btree_map(0..3_u8, one, 0..3)
         .prop_map(|terms| terms.into_iter().map(|(n, t)| (CostCenter::from(format!("CC-{n}")), t)).collect())
+}
+
+/// Adjustments in and around October, for tenants and cost centres that exist and that do not.
+pub(crate) fn adjustments() -> impl Strategy<Value = Vec<Adjustment>> {
+    const COST_CENTERS: [&str; 5] = ["CC-0", "CC-1", "CC-2", "CC-KEEP", "CC-NOBODY"];
+    let on = prop_oneof![
+        (0..TENANTS.len()).prop_map(|n| AdjustmentOn::Tenant(TENANTS[n].into())),
+        Just(AdjustmentOn::Tenant("nobody".into())),
+        (0..COST_CENTERS.len()).prop_map(|n| AdjustmentOn::CostCenter(COST_CENTERS[n].into())),
+    ];
+    let minor = prop_oneof![-30_000..0_i128, 1..30_000_i128];
+    vec((0..34_u64, on, minor), 0..5).prop_map(|entries| {
+        let before = NaiveDate::from_ymd_opt(2026, 9, 29).unwrap();
+        let one = |(index, (days, on, minor)): (usize, (u64, AdjustmentOn, i128))| Adjustment {
+            date: before.checked_add_days(chrono::Days::new(days)).unwrap(),
+            reference: format!("CN-{index}"),
+            reason: "agreed".to_owned(),
+            on,
+            // Whole in every currency of the worlds.
+            amount: Money::from_minor(minor, 0).unwrap(),
+        };
+        entries.into_iter().enumerate().map(one).collect()
+    })
 }

@@ -6,7 +6,7 @@ use chrono::{DateTime, MappedLocalTime, NaiveDate, NaiveDateTime, Utc};
 
 use crate::book::{MonthlyAmount, Pattern, Weights};
 use crate::decimal;
-use crate::money::{Currency, UnitPrice};
+use crate::money::{Currency, Money, UnitPrice};
 use crate::problem::Refused;
 use crate::time::{BillingZone, Hour};
 use crate::yaml::{Mapping, Value};
@@ -64,6 +64,23 @@ pub(super) fn per_year(value: &Value<'_>, currency: Option<Currency>) -> Result<
     // Without a currency the book is refused anyway; two digits are most currencies'.
     let exponent = currency.map_or(2, |currency| currency.exponent());
     amount(value, exponent).map(|minor| MonthlyAmount::Year { minor })
+}
+
+/// Whole minor units, to give or to take; not zero and not absurd.
+pub(super) fn signed_minor(value: &Value<'_>, currency: Option<Currency>) -> Result<Money, Refused> {
+    let text = value.text()?;
+    // Without a currency the book is refused anyway; two digits are most currencies'.
+    let exponent = currency.map_or(2, |currency| currency.exponent());
+    let minor =
+        value.parse_with("a credit is negative: \"-250.00\"", |text| decimal::parse(text, exponent))?;
+    if minor == 0 {
+        return Err(value.refuse("nothing is adjusted by zero", "write the amount, or remove the entry"));
+    }
+    let units = minor.checked_abs().and_then(|minor| minor.checked_div(decimal::pow10(exponent)));
+    match Money::from_minor(minor, exponent) {
+        Ok(amount) if units.is_some_and(|units| units < MOST) => Ok(amount),
+        _ => Err(value.refuse(format!("`{text}` is too large"), "amounts stay below 1000000000000")),
+    }
 }
 
 /// What a core, a GiB and each kind of GPU are worth to each other.
@@ -197,7 +214,8 @@ pub(super) fn instant(value: &Value<'_>, zone: BillingZone) -> Result<Hour, Refu
     Err(value.refuse(message, "prices change at the start of a UTC hour"))
 }
 
-fn date(text: &str) -> Option<NaiveDate> {
+/// A date such as 2026-10-01.
+pub(super) fn date(text: &str) -> Option<NaiveDate> {
     // chrono takes one-digit months too.
     (text.len() == "2026-10-01".len()).then(|| NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()).flatten()
 }

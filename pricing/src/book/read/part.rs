@@ -1,9 +1,10 @@
 //! One file, read by itself.
 
 use super::amounts::{check_name, instant, monthly, name, pattern, price};
-use super::{Placed, policies, pools, terms};
+use super::{Placed, adjustments, policies, pools, terms};
 use crate::book::{
-    ClusterPrice, MeteredPrice, MeteredRate, MonthlyAmount, Pattern, Policy, PoolPrice, SharedCost, Terms,
+    Adjustment, ClusterPrice, MeteredPrice, MeteredRate, MonthlyAmount, Pattern, Policy, PoolPrice,
+    SharedCost, Terms,
 };
 use crate::money::Currency;
 use crate::names::{CostCenter, Service, StorageClass, TrafficClass};
@@ -18,7 +19,8 @@ pub(super) type Single<'d, T> = Option<Result<Placed<'d, T>, Refused>>;
 #[derive(Debug)]
 pub(super) struct Part<'d> {
     pub(super) root: Value<'d>,
-    pub(super) effective_from: Result<Placed<'d, Hour>, Refused>,
+    /// None in a file that says nothing of an edition.
+    pub(super) effective_from: Single<'d, Hour>,
     pub(super) currency: Result<Placed<'d, Currency>, Refused>,
     pub(super) version: Single<'d, String>,
     pub(super) platform_cost_center: Single<'d, CostCenter>,
@@ -31,6 +33,7 @@ pub(super) struct Part<'d> {
     pub(super) services: Several<'d, (Service, MonthlyAmount)>,
     pub(super) shared_costs: Several<'d, SharedCost>,
     pub(super) cost_centers: Several<'d, (CostCenter, Terms)>,
+    pub(super) adjustments: Several<'d, Adjustment>,
 }
 
 /// What could be read of a list.
@@ -54,7 +57,7 @@ impl<'d> Part<'d> {
         let part = Self {
             root: root.clone(),
             version: single(&mut keys, "version", name),
-            effective_from: keys.required("effective_from", |v| placed(v, |v| instant(v, zone))),
+            effective_from: effective_from(&mut keys, zone),
             platform_cost_center: single(&mut keys, "platform_cost_center", |v| name(v).map(CostCenter::new)),
             pools: several(&mut keys, "pools", |v| pools::pool(v, known)),
             clusters: several(&mut keys, "clusters", |v| pools::cluster(v, known)),
@@ -64,12 +67,39 @@ impl<'d> Part<'d> {
             services: services(&mut keys, known),
             shared_costs: several(&mut keys, "shared_costs", |v| policies::shared_cost(v, known)),
             idle: single(&mut keys, "idle", policies::policy),
-            cost_centers: several(&mut keys, "cost_centers", terms::cost_center),
+            cost_centers: several(&mut keys, "cost_centers", |v| terms::cost_center(v, known)),
+            adjustments: several(&mut keys, "adjustments", |v| adjustments::adjustment(v, known)),
             currency,
         };
         keys.finish();
         Ok(part)
     }
+}
+
+/// What a file may hold that belongs to the book as a whole: it has its own dates.
+const BOOK_WIDE: [&str; 1] = ["adjustments"];
+/// What belongs to an edition.
+const EDITION: [&str; 11] = [
+    "version",
+    "platform_cost_center",
+    "pools",
+    "clusters",
+    "storage",
+    "network",
+    "load_balancer",
+    "services",
+    "shared_costs",
+    "idle",
+    "cost_centers",
+];
+
+/// Needed by everything that belongs to an edition; a file with nothing of the kind has no use for it.
+fn effective_from<'d>(keys: &mut Mapping<'d>, zone: BillingZone) -> Single<'d, Hour> {
+    let has_any = |keys: &mut Mapping<'d>, names: &[&'static str]| names.iter().any(|name| keys.has(name));
+    if !keys.has("effective_from") && has_any(keys, &BOOK_WIDE) && !has_any(keys, &EDITION) {
+        return None;
+    }
+    Some(keys.required("effective_from", |v| placed(v, |v| instant(v, zone))))
 }
 
 fn placed<'d, T>(

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::Placed;
 use super::part::Part;
 use crate::book::{
-    Basis, Edition, Model, NodeCost, Pattern, Policy, PoolPrice, SharedCost, SharedWhat, Terms,
+    Adjustment, Basis, Edition, Model, NodeCost, Pattern, Policy, PoolPrice, SharedCost, SharedWhat, Terms,
 };
 use crate::charge::Kind;
 use crate::names::CostCenter;
@@ -233,14 +233,30 @@ pub(super) fn versions_differ(editions: &[Placed<'_, Edition>]) {
     names_differ(editions, "version", |edition| &edition.version);
 }
 
-/// Terms act once a month, on the whole of it.
+/// The adjustments of all files, by date and reference. A reference stands for one of them.
+pub(super) fn adjustments<'p, 'd: 'p>(parts: impl Iterator<Item = &'p Part<'d>>) -> Vec<Adjustment> {
+    let placed: Vec<_> = parts.flat_map(|part| part.adjustments.items.iter().cloned()).collect();
+    for (a, b) in pairs(&placed).filter(|(a, b)| a.value.reference == b.value.reference) {
+        let message = format!("the reference `{}` is already given in {}", b.value.reference, a.at());
+        b.place.refuse(message, "if it is not the same adjustment twice, give it a reference of its own");
+    }
+    let mut adjustments: Vec<Adjustment> = placed.into_iter().map(|placed| placed.value).collect();
+    adjustments.sort_by(|a, b| (a.date, &a.reference).cmp(&(b.date, &b.reference)));
+    adjustments
+}
+
+/// Terms act once a month, on the whole of it: what [`PriceBook::terms_in`] relies on. Before the first
+/// edition nothing is charged, so its terms change nothing wherever it begins.
+///
+/// [`PriceBook::terms_in`]: crate::book::PriceBook::terms_in
 pub(super) fn terms_change_at_period_starts(by_date: &BTreeMap<Hour, Vec<Part<'_>>>, zone: BillingZone) {
     let mut before: BTreeMap<&CostCenter, &Terms> = BTreeMap::new();
     for (from, parts) in by_date {
         let placed: Vec<_> = parts.iter().flat_map(|part| &part.cost_centers.items).collect();
         let now: BTreeMap<&CostCenter, &Terms> =
             placed.iter().map(|placed| (&placed.value.0, &placed.value.1)).collect();
-        if zone.hours(zone.period_of(*from)).from != *from {
+        let first = by_date.keys().next() == Some(from);
+        if !first && zone.hours(zone.period_of(*from)).from != *from {
             let mend = "terms change at the start of a billing period: move this to the next one";
             for entry in placed.iter().filter(|e| before.get(&e.value.0) != Some(&&e.value.1)) {
                 let message = format!("the terms of `{}` change inside a billing period", entry.value.0);

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::amounts::{discount, markup, name, pattern, price};
+use super::amounts::{discount, markup, monthly, name, pattern, price};
+use super::tiers::tiers;
 use crate::book::{MeteredRate, Override, Pattern, Terms};
 use crate::charge::Kind;
+use crate::money::Currency;
 use crate::names::CostCenter;
 use crate::problem::Refused;
 use crate::yaml::Value;
@@ -25,7 +27,10 @@ const CHARGED: [Kind; 8] = [
 ];
 
 /// One entry of `cost_centers`.
-pub(super) fn cost_center(value: &Value<'_>) -> Result<(CostCenter, Terms), Refused> {
+pub(super) fn cost_center(
+    value: &Value<'_>,
+    currency: Option<Currency>,
+) -> Result<(CostCenter, Terms), Refused> {
     let mut keys = value.mapping()?;
     let name = keys.required("cost_center", name);
     let which = keys.at_most_one(&["discount", "markup"]);
@@ -43,9 +48,16 @@ pub(super) fn cost_center(value: &Value<'_>) -> Result<(CostCenter, Terms), Refu
         );
     }
     let overrides = keys.with_default("overrides", Vec::new(), |value| value.list(price_override));
-    if which == Ok(None) && !keys.has("overrides") {
-        value
-            .refuse("nothing is agreed here", "add `discount`, `markup` or `overrides`, or remove the entry");
+    let tiers = keys.with_default("tiers", Vec::new(), tiers);
+    let minimum_fee = keys.optional("minimum_fee", |value| {
+        let mut keys = value.mapping()?;
+        let amount = monthly(&mut keys, currency);
+        keys.finish();
+        amount
+    });
+    if which == Ok(None) && !["overrides", "tiers", "minimum_fee"].iter().any(|key| keys.has(key)) {
+        let mend = "add `overrides`, `tiers`, `discount`, `markup` or `minimum_fee`, or remove the entry";
+        value.refuse("nothing is agreed here", mend);
     }
     keys.finish();
     let mut overrides = overrides?;
@@ -57,7 +69,14 @@ pub(super) fn cost_center(value: &Value<'_>) -> Result<(CostCenter, Terms), Refu
     });
     refuse_ambiguous(value, &overrides);
     let percentage_kinds: BTreeSet<Kind> = kinds?.into_iter().collect();
-    Ok((CostCenter::new(name?), Terms { overrides, percentage: percentage?, percentage_kinds }))
+    let terms = Terms {
+        overrides,
+        tiers: tiers?,
+        percentage: percentage?,
+        percentage_kinds,
+        minimum_fee: minimum_fee?,
+    };
+    Ok((CostCenter::new(name?), terms))
 }
 
 fn charged_kind(value: &Value<'_>) -> Result<Kind, Refused> {

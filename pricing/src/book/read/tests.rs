@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::{PriceBook, Source};
-use crate::book::{Model, MonthlyAmount, NodeCost, Policy, Seen};
+use crate::book::{Band, BandRate, Model, MonthlyAmount, NodeCost, Policy, Seen};
 use crate::names::PriceClass;
 use crate::ownership::NamespaceState;
 use crate::time::{BillingZone, HourRange};
@@ -54,7 +54,7 @@ fn book(text: &str) -> PriceBook {
 #[test]
 fn bad_books_are_refused_with_every_problem() {
     let cases = files(&folder("cases/bad"), ".bad.yaml");
-    assert!(cases.len() >= 15, "the folder of cases was not found whole");
+    assert!(cases.len() >= 19, "the folder of cases was not found whole");
     for case in cases {
         let problems = PriceBook::parse(&sources(&fs::read_to_string(&case).unwrap()), berlin())
             .expect_err(&format!("{} is accepted", case.display()));
@@ -171,6 +171,93 @@ fn the_digest_is_of_the_meaning() {
     let utc = BillingZone::new("UTC").unwrap();
     let elsewhere = plain.replace("2026-10-01", "2026-09-30T22:00:00Z");
     assert_ne!(PriceBook::parse(&sources(&elsewhere), utc).unwrap().digest, digest, "the zone counts");
+}
+
+#[test]
+fn everything_that_acts_on_the_month_is_in_the_digest() {
+    let plain = include_str!("../../../books/reference.yaml");
+    let whole = book(plain);
+    for (from, to) in [
+        ("item: cpu               #", "item: memory            #"),
+        ("above: \"5000\"", "above: \"5000.000001\""),
+        ("discount: \"12.5%\"", "markup: \"12.5%\""),
+        ("price: \"0.02\"}         #", "discount: \"2%\"}         #"),
+        ("kind: storage           #", "kind: network           #"),
+        ("item: \"gp*\"", "item: \"g*\""),
+        ("price_per_month: \"0.06\"}]    #", "price: \"0.06\"}]    #"),
+        ("minimum_fee: {per_month", "minimum_fee: {per_year"),
+        ("date: 2026-10-14", "date: 2026-10-15"),
+        ("reference: CN-2026-117", "reference: CN-2026-118"),
+        ("reason: outage", "reason: outages"),
+        ("tenant: devteam-a ", "cost_center: devteam-a "),
+        ("\"-250.00\"", "\"250.00\""),
+    ] {
+        let text = if from.starts_with("kind: storage") {
+            plain.replace(from, to).replace("price_per_month: \"0.06\"}]    #", "price: \"0.06\"}]    #")
+        } else {
+            plain.replacen(from, to, 1)
+        };
+        assert_ne!(text, plain, "`{from}` is not in the book");
+        let other = book(&text);
+        let same = other.editions == whole.editions && other.adjustments == whole.adjustments;
+        assert!(!same, "`{from}` means nothing");
+        assert_ne!(other.digest, whole.digest, "{from}");
+    }
+}
+
+#[test]
+fn adjustments_may_stand_alone_and_in_any_file() {
+    let prices = "# file: a.yaml\n".to_owned() + include_str!("../../../books/worked-example.yaml");
+    let one = "  - {date: 2026-10-14, reference: CN-2, reason: outage, tenant: a, amount: \"-250\"}\n";
+    let two = "  - {date: 2026-10-13, reference: CN-3, reason: late, cost_center: CC-1, amount: 12.5}\n";
+    let together = format!("{prices}adjustments:\n{one}{two}");
+    let apart = format!(
+        "{prices}adjustments:\n{two}# file: b.yaml\ncurrency: EUR\neffective_from: 2026-10-01\nadjustments:\n{one}"
+    );
+    let alone = format!("{prices}# file: b.yaml\ncurrency: EUR\nadjustments:\n{one}{two}");
+    let whole = book(&together);
+    let told: Vec<(String, String)> =
+        whole.adjustments.iter().map(|a| (a.item_on_statement(), a.amount.to_string())).collect();
+    let wanted = [("CN-3: late", "12.5"), ("CN-2: outage", "-250")];
+    assert_eq!(told, wanted.map(|(item, amount)| (item.to_owned(), amount.to_owned())));
+    assert_eq!(book(&apart), whole);
+    assert_eq!(book(&alone), whole);
+}
+
+#[test]
+fn terms_of_the_first_edition_hold_from_wherever_it_begins() {
+    let text = "version: \"1\"\ncurrency: EUR\neffective_from: 2026-10-15\npools: [{pool: \"*\", model: rate, \
+                cpu_core_hour: 1, memory_gib_hour: 1}]\ncost_centers: [{cost_center: CC-1, discount: \"5%\"}]\n";
+    let book = book(text);
+    let terms = |period: &str| {
+        let edition = book.terms_in(book.zone.hours(period.parse().unwrap()))?;
+        edition.terms(&"CC-1".into()).map(|terms| terms.percentage)
+    };
+    assert_eq!(["2026-09", "2026-10", "2026-11"].map(terms), [None, Some(-50_000_000), Some(-50_000_000)]);
+}
+
+#[test]
+fn the_agreement_says_what_was_agreed() {
+    let book = book(include_str!("../../../books/agreement-2026-10.yaml"));
+    let edition = &book.editions[0];
+    assert_eq!(edition.clusters[0].amount, MonthlyAmount::Year { minor: 9_500_000 });
+    assert_eq!(edition.pools[0].nodes, Some(NodeCost::PerNodeHour("0.42".parse().unwrap())));
+    let terms = edition.terms(&"CC-12345".into()).unwrap();
+    let [tier] = terms.tiers.as_slice() else { panic!("one tier") };
+    let band = Band { above: "5000".parse().unwrap(), rate: BandRate::Percentage(-125_000_000) };
+    assert_eq!((tier.item.as_str(), tier.bands.as_slice()), ("cpu", [band].as_slice()));
+    let fee = |service: &str| edition.services.get(service).copied();
+    assert_eq!(fee("vault"), Some(MonthlyAmount::Month { nanos: 120_000_000_000 }));
+    assert_eq!(
+        (edition.idle.clone(), edition.platform_cost_center.clone()),
+        (Policy::Keep(None), Some("CC-PLATFORM".into()))
+    );
+    assert_eq!(edition.shared_costs[0].policy, Policy::Even);
+    let [credit] = book.adjustments.as_slice() else { panic!("one adjustment") };
+    assert_eq!(
+        (credit.date.to_string(), credit.amount.to_string()),
+        ("2026-10-14".to_owned(), "-250".to_owned())
+    );
 }
 
 #[test]

@@ -1,0 +1,81 @@
+//! Corrections by hand, booked where finance will look for them. None is ever dropped.
+
+use std::collections::BTreeMap;
+
+use super::build::Lines;
+use super::facts::MonthFacts;
+use super::spread::{month_charge, spread};
+use crate::Overflow;
+use crate::book::{AdjustmentOn, PriceBook};
+use crate::charge::{Charge, Kind};
+use crate::money::Money;
+use crate::names::{CostCenter, TenantName};
+use crate::rating::RatingError;
+use crate::time::Period;
+
+/// What each statement of a cost centre comes to.
+type Totals<'l> = BTreeMap<&'l CostCenter, BTreeMap<&'l TenantName, Money>>;
+
+/// The adjustments of a period. They act on everything before them (`lines` and `terms`) and not on each
+/// other, so their order does not matter.
+pub(super) fn charges(
+    book: &PriceBook,
+    period: Period,
+    facts: &MonthFacts,
+    lines: &Lines,
+    terms: &[Charge],
+) -> Result<Vec<Charge>, RatingError> {
+    let mut dated = book.adjustments.iter().filter(|entry| Period::of_date(entry.date) == period).peekable();
+    if dated.peek().is_none() {
+        return Ok(Vec::new());
+    }
+    let totals = totals(lines, terms)?;
+    let (nobodys, nobody) = (CostCenter::unassigned(), TenantName::unassigned());
+    let mut charges = Vec::new();
+    for adjustment in dated {
+        let item = adjustment.item_on_statement();
+        let nanos = adjustment.amount.to_nanos_half_even()?;
+        match &adjustment.on {
+            AdjustmentOn::Tenant(tenant) => {
+                let cost_center = facts.cost_center_on(tenant, adjustment.date).unwrap_or(&nobodys);
+                charges.push(month_charge(cost_center, tenant, Kind::Adjustment, &item, nanos)?);
+            }
+            AdjustmentOn::CostCenter(cost_center) => {
+                for (tenant, part) in spread(nanos, &statements(&totals, cost_center, &nobody))? {
+                    charges.push(month_charge(cost_center, tenant, Kind::Adjustment, &item, part)?);
+                }
+            }
+        }
+    }
+    Ok(charges)
+}
+
+fn totals<'l>(lines: &'l Lines, terms: &'l [Charge]) -> Result<Totals<'l>, Overflow> {
+    let lines = lines.iter().map(|(key, sum)| (key, sum.amount));
+    let mut totals = Totals::new();
+    for (key, amount) in lines.chain(terms.iter().map(|charge| (&charge.key, charge.amount))) {
+        let total = totals.entry(&key.cost_center).or_default().entry(&key.tenant).or_insert(Money::ZERO);
+        *total = total.checked_add(amount)?;
+    }
+    Ok(totals)
+}
+
+/// The statements that bear what a cost centre is given: its tenants'; where it has none that of what is kept
+/// on it; else one of `__unassigned__`.
+fn statements<'l>(
+    totals: &Totals<'l>,
+    cost_center: &CostCenter,
+    nobody: &'l TenantName,
+) -> BTreeMap<&'l TenantName, Money> {
+    let all = totals.get(cost_center).cloned().unwrap_or_default();
+    let tenants: BTreeMap<_, _> = all
+        .iter()
+        .filter(|(tenant, _)| !tenant.is_reserved())
+        .map(|(tenant, total)| (*tenant, *total))
+        .collect();
+    match (tenants.is_empty(), all.is_empty()) {
+        (false, _) => tenants,
+        (true, false) => all,
+        (true, true) => BTreeMap::from([(nobody, Money::ZERO)]),
+    }
+}
