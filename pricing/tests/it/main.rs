@@ -2,8 +2,6 @@
 
 // Only tests live here; saying so lets the lints for tests apply to their helpers.
 #[cfg(test)]
-mod cases;
-#[cfg(test)]
 mod charges;
 #[cfg(test)]
 mod fixture;
