@@ -16,7 +16,7 @@ use proptest::prelude::*;
 use crate::fixture::book_in;
 use crate::oracle;
 use crate::properties::config;
-use crate::worlds::{World, an_edition, owned, terms, usage};
+use crate::worlds::{World, adjustments, an_edition, owned, terms, usage};
 
 /// Hours of October 2026 in Berlin, each with its owners and its usage, and the book of all of them.
 #[derive(Debug, Clone)]
@@ -44,14 +44,15 @@ fn history() -> impl Strategy<Value = History> {
     let second = option::weighted(0.8, (0..745_i64, an_edition()));
     let currency = prop_oneof![Just("EUR"), Just("JPY"), Just("KWD")];
     let hour = (owned(Hour::from_index(0)), option::weighted(0.9, usage(0)), option::weighted(0.7, usage(1)));
-    (an_edition(), second, currency, terms(), btree_map(0..745_i64, hour, 1..5)).prop_map(
-        |(first, second, currency, terms, hours)| {
+    (an_edition(), second, currency, terms(), adjustments(), btree_map(0..745_i64, hour, 1..5)).prop_map(
+        |(first, second, currency, terms, adjustments, hours)| {
             let mut book = book_in(currency, "Europe/Berlin", vec![first]);
             let start = book.zone.hours("2026-10".parse().unwrap()).from.index();
             if let Some((index, mut edition)) = second {
                 edition.effective_from = Hour::from_index(start + index);
                 book.editions.push(edition);
             }
+            book.adjustments = adjustments;
             // Terms hold all month: they change only at the start of a period.
             for edition in &mut book.editions {
                 edition.cost_centers.clone_from(&terms);
@@ -146,7 +147,8 @@ proptest! {
         let rated = history.rated();
         let ours = statements(&history, &rated);
         let charges: Vec<_> = rated.iter().flat_map(|hour| hour.charges.iter().cloned()).collect();
-        let (exact, _) = oracle::statements(&history.book, &charges);
+        let owners: Vec<Owners> = history.hours.iter().map(|(owners, _)| owners.clone()).collect();
+        let (exact, _) = oracle::statements(&history.book, "2026-10".parse().unwrap(), &owners, &charges);
         let none = oracle::whole(0);
         for statement in &ours.statements {
             let key = (statement.cost_center.clone(), statement.tenant.clone());
