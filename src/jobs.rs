@@ -10,12 +10,14 @@ mod figures;
 mod observe;
 mod past;
 mod plan;
+mod pods;
 mod present;
 mod rate;
 mod runner;
 mod sample;
 #[cfg(test)]
 mod tests;
+mod watching;
 
 use chrono::{DateTime, Utc};
 use defray_ledger::{Ledger, WriteGuard};
@@ -25,9 +27,10 @@ use crate::supervise::Supervisor;
 use crate::telemetry::Metrics;
 
 pub use book::{BookKeeper, ReadBook};
-pub use cluster::{Cluster, Measure, NotMeasured, Observe, Observed};
+pub use cluster::{Cluster, Known, Measure, NotMeasured, Observe, Observed, PodNews, Pods};
 pub use observe::{Memory, Observer};
 pub use past::{Historian, KnownPast};
+pub use pods::PodKeeper;
 pub use rate::Rater;
 pub use runner::{Bell, Board, Job, LastRun, drive};
 pub use sample::Sampler;

@@ -60,6 +60,12 @@ pub fn settled_until(now: DateTime<Utc>, settle: Duration) -> Hour {
     Hour::containing(now.checked_sub_signed(settle).unwrap_or(DateTime::<Utc>::MIN_UTC))
 }
 
+/// When everything before an hour has settled.
+pub fn settled_at(until: Hour, settle: Duration) -> DateTime<Utc> {
+    let settle = TimeDelta::from_std(settle).unwrap_or(TimeDelta::MAX);
+    until.start().checked_add_signed(settle).unwrap_or(DateTime::<Utc>::MAX_UTC)
+}
+
 /// The hours of a cluster that count: since the configuration says, else since it was first observed. None
 /// while it never was: without anyone who owns anything, all of it would be nobody's, and be billed so.
 pub fn hours_of(cluster: &ClusterName, since: Option<Hour>, timeline: &Timeline, until: Hour) -> HourRange {

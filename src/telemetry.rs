@@ -26,9 +26,9 @@ pub enum LogFormat {
     Json,
 }
 
-/// What is logged where nothing else is said. A library's line about a connection that failed is left out:
-/// whoever needed the connection says so, with the way to mend it.
-pub const DEFAULT_LOG_FILTER: &str = "info,kube_client::client::builder=off";
+/// What is logged where nothing else is said. A library's lines about a connection that failed and a watch that was
+/// refused are left out: whoever needed them says so, once, with the way to mend it.
+pub const DEFAULT_LOG_FILTER: &str = "info,kube_client::client::builder=off,kube_runtime::watcher=error";
 
 /// The filter is no filter.
 #[derive(Debug, thiserror::Error)]
@@ -197,6 +197,8 @@ metrics! {
         pub ownership_conflicts: PerCluster => "defray_ownership_conflicts",
         /// Tenant resources that could not be read and are skipped
         pub tenants_skipped: PerCluster => "defray_tenants_skipped",
+        /// 1 while the watch on a cluster's pods is broken: the short-lived are missed until it works again
+        pub pod_watch_broken: PerCluster => "defray_pod_watch_broken",
         /// Problems of the price book files on disk; while there are any the last good book is in force
         pub price_book_problems: Gauge => "defray_price_book_problems",
         /// Days rated since the start

@@ -2,6 +2,7 @@
 
 mod access;
 mod ownership;
+mod pods;
 mod waking;
 
 use std::path::Path;

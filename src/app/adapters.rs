@@ -1,22 +1,23 @@
 //! Ties the collectors to what the jobs need of a cluster.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use defray_ledger::Assumed;
-use defray_pricing::names::{ClusterName, PriceClass, VirtualNamespace};
+use defray_ledger::{Assumed, PodFact};
+use defray_pricing::names::{ClusterName, PriceClass};
 use defray_pricing::ownership::{Span, Timeline};
 use defray_pricing::time::{Hour, HourRange};
 use defray_pricing::usage::UsageHour;
-use futures::StreamExt;
 use futures::future::BoxFuture;
-use futures::stream::BoxStream;
-use tokio::sync::Mutex;
 
-use crate::collect::{kubernetes, prometheus};
+use crate::collect::prometheus;
 use crate::config;
-use crate::jobs::{Cluster, Measure, NotMeasured, Observe, Observed};
+use crate::jobs::{Cluster, Known, Measure, NotMeasured, Pods};
+
+mod objects;
+
+use objects::Objects;
 
 /// The clusters of a configuration. Nothing is sent yet: a cluster that cannot be reached is tried when a
 /// job needs it, and again until it answers.
@@ -27,17 +28,14 @@ pub fn connect(config: &config::Config) -> Result<Vec<Cluster>, anyhow::Error> {
                 let list: Vec<String> = problems.iter().map(ToString::to_string).collect();
                 anyhow::anyhow!("cluster {}: prometheus: {}", cluster.name, list.join("; "))
             })?;
-        let objects = Arc::new(Objects {
-            settings: cluster.kubernetes.clone(),
-            collector: Mutex::new(None),
-            wakes: Mutex::new(None),
-        });
-        let pods = cluster.kubernetes.pods.is_some().then(|| Arc::clone(&objects));
+        let objects = Arc::new(Objects::new(cluster.kubernetes.clone()));
+        let pods = cluster.kubernetes.pods.is_some().then(|| Arc::clone(&objects) as Arc<dyn Pods>);
         Ok(Cluster {
             name: cluster.name.clone(),
             since: cluster.since.or(config.history.since),
-            measure: Arc::new(Metrics { cluster: cluster.name.clone(), collector, pods }),
+            measure: Arc::new(Metrics { cluster: cluster.name.clone(), collector }),
             observe: objects,
+            pods,
         })
     };
     config.clusters.iter().map(connect).collect()
@@ -47,22 +45,13 @@ pub fn connect(config: &config::Config) -> Result<Vec<Cluster>, anyhow::Error> {
 struct Metrics {
     cluster: ClusterName,
     collector: prometheus::Collector,
-    /// Where pods of virtual clusters are listed, if the metrics store does not know their labels.
-    pods: Option<Arc<Objects>>,
 }
 
 impl Measure for Metrics {
-    fn measure(&self, hour: Hour, timeline: Arc<Timeline>) -> BoxFuture<'_, Result<UsageHour, NotMeasured>> {
+    fn measure(&self, hour: Hour, known: Known) -> BoxFuture<'_, Result<UsageHour, NotMeasured>> {
         Box::pin(async move {
-            let nodes = directory(&timeline, &self.cluster, hour);
-            let pods = match &self.pods {
-                None => None,
-                Some(objects) => Some(objects.pod_labels().await.map_err(|error| NotMeasured {
-                    reason: format!("{error:#}"),
-                    outage: true,
-                    not_before: None,
-                })?),
-            };
+            let nodes = directory(&known.timeline, &self.cluster, hour);
+            let pods = known.pods.map(placed);
             let measuring: BoxFuture<'_, Result<prometheus::Measured, prometheus::MeasureError>> =
                 Box::pin(self.collector.measure_with(&self.cluster, hour, &nodes, pods.as_ref()));
             let measured = measuring.await.map_err(|error| not_measured(&error))?;
@@ -135,106 +124,18 @@ fn directory(timeline: &Timeline, cluster: &ClusterName, hour: Hour) -> promethe
     prometheus::NodeDirectory { classes }
 }
 
+/// Where pods belonged, by name.
+fn placed(pods: Vec<Span<PodFact>>) -> prometheus::PodDirectory {
+    let mut directory = prometheus::PodDirectory::default();
+    for Span { uid, fact, .. } in pods {
+        let had_it = directory.pods.entry((fact.namespace, fact.name)).or_default();
+        had_it.push(prometheus::PlacedPod { uid, virtual_namespace: fact.virtual_namespace });
+    }
+    directory
+}
+
 fn held_in<T>(span: &Span<T>, hour: Hour) -> bool {
     span.from < hour.end() && span.until.is_none_or(|until| until > hour.start())
-}
-
-/// An API server, connected when it is first needed.
-struct Objects {
-    settings: kubernetes::Settings,
-    collector: Mutex<Option<kubernetes::Collector>>,
-    wakes: Mutex<Option<BoxStream<'static, kubernetes::Wake>>>,
-}
-
-impl Objects {
-    async fn collector(&self) -> anyhow::Result<kubernetes::Collector> {
-        let mut connected = self.collector.lock().await;
-        if let Some(collector) = connected.as_ref() {
-            return Ok(collector.clone());
-        }
-        let collector =
-            kubernetes::Collector::connect(self.settings.clone()).await.map_err(|error| with_mend(&error))?;
-        *connected = Some(collector.clone());
-        Ok(collector)
-    }
-
-    async fn pod_labels(&self) -> anyhow::Result<prometheus::PodLabels> {
-        let Some(source) = &self.settings.pods else { return Ok(prometheus::PodLabels::default()) };
-        let pods = self.collector().await?.pods().await.map_err(|error| with_mend(&error))?;
-        let labels = pods.into_iter().map(|pod| {
-            let labels = labels_of(source, pod.managed_by, &pod.virtual_namespace);
-            ((pod.namespace, pod.name), labels)
-        });
-        Ok(prometheus::PodLabels { labels: labels.collect() })
-    }
-}
-
-/// The labels by which measuring tells a synced pod from one of the virtual cluster's own.
-fn labels_of(
-    source: &kubernetes::PodSource,
-    managed_by: Option<String>,
-    virtual_namespace: &VirtualNamespace,
-) -> BTreeMap<String, String> {
-    let Some(manager) = managed_by else {
-        let own = source.control_plane_values.first();
-        return own.map(|value| (source.control_plane_label.clone(), value.clone())).into_iter().collect();
-    };
-    BTreeMap::from([
-        (source.managed_by.clone(), manager),
-        (source.virtual_namespace.clone(), virtual_namespace.to_string()),
-    ])
-}
-
-impl Observe for Objects {
-    fn observe(&self) -> BoxFuture<'_, anyhow::Result<Observed>> {
-        Box::pin(async {
-            let collector = self.collector().await?;
-            let observing: BoxFuture<'_, Result<kubernetes::Observed, kubernetes::KubernetesError>> =
-                Box::pin(collector.observe());
-            let observed = match observing.await {
-                Ok(observed) => observed,
-                Err(error) => {
-                    // Credentials and addresses may have been renewed: connect anew the next time.
-                    *self.collector.lock().await = None;
-                    return Err(with_mend(&error));
-                }
-            };
-            let problems: BTreeSet<String> = observed.problems.iter().map(in_words).collect();
-            anyhow::ensure!(problems.is_empty(), "{}", problems.into_iter().collect::<Vec<_>>().join("; "));
-            let skipped = observed.skipped.iter().map(ToString::to_string).collect();
-            Ok(Observed { observation: observed.observation, skipped })
-        })
-    }
-
-    fn changed(&self) -> BoxFuture<'_, anyhow::Result<()>> {
-        Box::pin(async {
-            let mut wakes = self.wakes.lock().await;
-            if wakes.is_none() {
-                *wakes = Some(self.collector().await?.changes());
-            }
-            let wake = match wakes.as_mut() {
-                Some(stream) => stream.next().await,
-                None => None,
-            };
-            let Some(wake) = wake else {
-                *wakes = None;
-                anyhow::bail!("the watches ended");
-            };
-            for trouble in wake.troubles {
-                tracing::warn!("a watch is broken and tried again by itself: {}", in_words(&trouble));
-            }
-            Ok(())
-        })
-    }
-}
-
-fn with_mend(error: &kubernetes::KubernetesError) -> anyhow::Error {
-    anyhow::anyhow!("{error} ({})", error.mend())
-}
-
-fn in_words(finding: &crate::collect::Finding) -> String {
-    let mend = finding.mend.as_ref().map(|mend| format!(" ({mend})")).unwrap_or_default();
-    format!("{}: {}{mend}", finding.subject, finding.message)
 }
 
 #[cfg(test)]
@@ -283,12 +184,26 @@ mod tests {
     }
 
     #[test]
-    fn a_virtual_clusters_own_pods_are_told_by_its_label_and_synced_ones_by_their_namespace() {
-        let source = kubernetes::PodSource::default();
-        let synced = labels_of(&source, Some("vc".to_owned()), &VirtualNamespace::from("shop"));
-        assert_eq!(synced["vcluster.loft.sh/managed-by"], "vc");
-        assert_eq!(synced["vcluster.loft.sh/namespace"], "shop");
-        let own = labels_of(&source, None, &VirtualNamespace::from(VirtualNamespace::CONTROL_PLANE));
-        assert_eq!(own, BTreeMap::from([("app".to_owned(), "vcluster".to_owned())]));
+    fn pods_of_one_name_stay_in_the_order_they_had_it() {
+        let pod = |uid: &str, name: &str, inside: &str| Span {
+            cluster: ClusterName::from("c"),
+            uid: Uid::from(uid),
+            from: "2026-10-01T00:00:00Z".parse().unwrap(),
+            until: None,
+            origin: Origin::Observed,
+            fact: PodFact {
+                namespace: "vcluster-a".into(),
+                name: name.to_owned(),
+                managed_by: None,
+                virtual_namespace: inside.into(),
+            },
+        };
+        let directory = placed(vec![pod("u9", "db-0", "x"), pod("u1", "db-0", "y"), pod("u5", "web", "x")]);
+        let inside = |name: &str| -> Vec<(&str, &str)> {
+            let had_it = &directory.pods[&("vcluster-a".into(), name.to_owned())];
+            had_it.iter().map(|pod| (pod.uid.as_str(), pod.virtual_namespace.as_str())).collect()
+        };
+        assert_eq!(inside("db-0"), [("u9", "x"), ("u1", "y")]);
+        assert_eq!(inside("web"), [("u5", "x")]);
     }
 }

@@ -13,7 +13,9 @@ pub async fn check(config: &Config, clock: &Clock) -> Vec<Finding> {
             ..finding
         };
         findings.extend(objects(&cluster.kubernetes).await.into_iter().map(label));
-        findings.extend(metrics(&cluster.prometheus.settings, clock).await.into_iter().map(label));
+        let listed = cluster.kubernetes.pods.is_some();
+        let metrics = metrics(&cluster.prometheus.settings, listed, clock).await;
+        findings.extend(metrics.into_iter().map(label));
     }
     findings
 }
@@ -25,9 +27,9 @@ async fn objects(settings: &kubernetes::Settings) -> Vec<Finding> {
     }
 }
 
-async fn metrics(settings: &prometheus::Settings, clock: &Clock) -> Vec<Finding> {
+async fn metrics(settings: &prometheus::Settings, pods_listed: bool, clock: &Clock) -> Vec<Finding> {
     match prometheus::Collector::new(settings.clone()) {
-        Ok(collector) => collector.check(clock.now()).await,
+        Ok(collector) => collector.check_with(clock.now(), pods_listed).await,
         Err(problems) => {
             let mend = "mend the cluster's prometheus section in the configuration";
             problems.iter().map(|problem| Finding::wrong("Prometheus", problem.to_string(), mend)).collect()

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use anyhow::Context;
 use defray_ledger::{Assumed, LedgerError, Location, RecordedHour, Scope};
 use defray_pricing::book::{PriceBook, Problem};
-use defray_pricing::ownership::Timeline;
 use defray_pricing::time::{Hour, HourRange};
 use defray_pricing::usage::UsageHour;
 use futures::future::BoxFuture;
@@ -15,7 +14,7 @@ use futures::future::BoxFuture;
 use crate::clock::Clock;
 use crate::config::{Config, LedgerPlace};
 use crate::demo::Platform;
-use crate::jobs::{Cluster, Measure, NotMeasured, Observe, Observed, Shared};
+use crate::jobs::{Cluster, Known, Measure, NotMeasured, Observe, Observed, Shared};
 
 use super::{App, NotStarted, Setup};
 
@@ -44,6 +43,7 @@ fn setup(platform: &Arc<Platform>, data: &Path, listen: SocketAddr) -> Result<Se
         since: Some(platform.range().from),
         measure: Arc::clone(platform) as Arc<dyn Measure>,
         observe: Arc::clone(platform) as Arc<dyn Observe>,
+        pods: None,
     };
     Ok(Setup {
         config,
@@ -82,7 +82,7 @@ async fn fill(platform: &Arc<Platform>, shared: &Shared) -> anyhow::Result<()> {
 }
 
 impl Measure for Platform {
-    fn measure(&self, hour: Hour, _timeline: Arc<Timeline>) -> BoxFuture<'_, Result<UsageHour, NotMeasured>> {
+    fn measure(&self, hour: Hour, _known: Known) -> BoxFuture<'_, Result<UsageHour, NotMeasured>> {
         Box::pin(async move {
             if self.lost().contains(hour) {
                 let reason = "the demo's metrics store was down and kept nothing of this hour".to_owned();

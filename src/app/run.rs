@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::http;
-use crate::jobs::{Bell, BookKeeper, Historian, Job, KnownPast, Memory, Observer, Rater, Sampler, drive};
+use crate::jobs::{
+    Bell, BookKeeper, Historian, Job, KnownPast, Memory, Observer, PodKeeper, Rater, Sampler, drive,
+};
 use crate::supervise::{Ended, OnError};
 
 use super::App;
@@ -17,6 +19,8 @@ const SAMPLE_EVERY: Duration = Duration::from_secs(30);
 const BOOK_EVERY: Duration = Duration::from_secs(30);
 /// How often everything is listed even if no watch saw anything.
 const OBSERVE_EVERY: Duration = Duration::from_hours(1);
+/// How often it is looked whether pods must be listed: once for every hour that has settled.
+const PODS_EVERY: Duration = Duration::from_secs(30);
 /// How often it is looked whether the past of a cluster is known; each is asked for once.
 const PAST_EVERY: Duration = Duration::from_hours(1);
 /// How often it is looked whether anything must be rated anew, even if nobody rang.
@@ -52,6 +56,7 @@ impl App {
         let bells = Bells { push: self.push.clone(), ..Bells::default() };
         self.start_book(&bells);
         self.start_observe(&bells);
+        self.start_pods(&bells);
         let past = KnownPast::default();
         self.start_past(&bells, &past);
         self.start_sample(&bells, past);
@@ -125,6 +130,33 @@ impl App {
             drive(job.clone(), board.clone(), shared.clone(), stop, move || {
                 let observer = observer.clone();
                 async move { observer.run().await }
+            })
+        });
+    }
+
+    /// Only where pods of any cluster are listed: measuring waits for it.
+    fn start_pods(&self, bells: &Bells) {
+        let clusters: Vec<_> =
+            self.clusters.iter().filter(|cluster| cluster.pods.is_some()).cloned().collect();
+        if clusters.is_empty() {
+            return;
+        }
+        let (shared, settle) = (self.shared.clone(), self.config.history.settle);
+        let keeper = PodKeeper { shared, clusters, settle, listed: bells.sample.clone() };
+        for cluster in &keeper.clusters {
+            let (keeper, cluster) = (keeper.clone(), cluster.clone());
+            self.shared.supervisor.spawn("watch pods", OnError::Stop, move |stop| {
+                let (keeper, cluster) = (keeper.clone(), cluster.clone());
+                async move { keeper.follow(&cluster, stop).await }
+            });
+        }
+        let job = self.job("pods", PODS_EVERY, &Bell::new(), true);
+        let (board, shared) = (self.board.clone(), self.shared.clone());
+        self.shared.supervisor.spawn("pods", OnError::Stop, move |stop| {
+            let keeper = keeper.clone();
+            drive(job.clone(), board.clone(), shared.clone(), stop, move || {
+                let keeper = keeper.clone();
+                async move { keeper.run().await }
             })
         });
     }

@@ -22,7 +22,7 @@ use kube::core::ApiResource;
 pub use error::KubernetesError;
 pub use observe::{Observed, Skipped};
 pub use permissions::Kind;
-pub use pods::VirtualPod;
+pub use pods::PodEvent;
 pub use settings::{Access, FieldPath, InvalidFieldPath, KeepLabels, PodSource, Settings, TenantSource};
 pub use tenant::{NodeKind, NodePool, ResourceQuota, Services, Tenant, TenantSpec, crd_yaml};
 pub use watch::Wake;

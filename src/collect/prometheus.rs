@@ -6,7 +6,9 @@
 
 use std::collections::BTreeMap;
 
-use defray_pricing::names::{CapacityType, ClusterName, InstanceType, Namespace, Pool, PriceClass};
+use defray_pricing::names::{
+    CapacityType, ClusterName, InstanceType, Namespace, Pool, PriceClass, Uid, VirtualNamespace,
+};
 use defray_pricing::quantity::Quantity;
 use defray_pricing::time::Hour;
 use defray_pricing::usage::UsageHour;
@@ -51,11 +53,20 @@ impl NodeDirectory {
     }
 }
 
-/// Labels of pods from the Kubernetes API, where `kube_pod_labels` does not carry them.
+/// Where pods of virtual clusters belonged in an hour, from the timeline of pods.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct PodLabels {
-    /// Labels in Kubernetes' spelling, by host namespace and pod.
-    pub labels: BTreeMap<(Namespace, String), BTreeMap<String, String>>,
+pub struct PodDirectory {
+    /// By host namespace and name: all that had the name in that hour, the last one last.
+    pub pods: BTreeMap<(Namespace, String), Vec<PlacedPod>>,
+}
+
+/// A pod whose virtual namespace is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlacedPod {
+    /// Its uid on the host.
+    pub uid: Uid,
+    /// Its namespace inside the virtual cluster, or the control plane.
+    pub virtual_namespace: VirtualNamespace,
 }
 
 /// A measured hour, and what must be said about it.
@@ -131,13 +142,14 @@ impl Collector {
         self.measure_with(cluster, hour, nodes, None).await
     }
 
-    /// Measures one hour, with pod labels from elsewhere than `kube_pod_labels`.
+    /// Measures one hour. Where pods belong is taken from the directory, and of those it does not know from
+    /// `kube_pod_labels`.
     pub async fn measure_with(
         &self,
         cluster: &ClusterName,
         hour: Hour,
         nodes: &NodeDirectory,
-        pods: Option<&PodLabels>,
+        pods: Option<&PodDirectory>,
     ) -> Result<Measured, MeasureError> {
         let whole = async {
             self.settled(hour).await?;

@@ -131,7 +131,8 @@ pub(super) fn print(settings: &Settings, page: &mut Page) {
         page.raw(
             "list_pods",
             if settings.pods.is_some() { "true" } else { "false" },
-            "List pods of virtual clusters, where kube-state-metrics does not publish their labels.",
+            "Watch and list pods of virtual clusters, where kube-state-metrics does not publish their labels. Needs \
+             deploy/rbac/pods/.",
         );
         page.raw("timeout", &page::duration(settings.request_timeout), "How long the server may be silent.");
         page.raw("list_every", &page::duration(settings.list_every), "How often everything is listed at least.");

@@ -1,12 +1,12 @@
-//! What the jobs need of a cluster. The two seams of the daemon: behind them a metrics store and an API
-//! server, or a test's own.
+//! What the jobs need of a cluster. The seams of the daemon: behind them a metrics store and an API server, or a
+//! test's own.
 
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use defray_ledger::{Assumed, Observation};
-use defray_pricing::names::ClusterName;
-use defray_pricing::ownership::Timeline;
+use defray_ledger::{Assumed, Observation, PodFact, SeenPod};
+use defray_pricing::names::{ClusterName, Uid};
+use defray_pricing::ownership::{Span, Timeline};
 use defray_pricing::time::{Hour, HourRange};
 use defray_pricing::usage::UsageHour;
 use futures::future::BoxFuture;
@@ -22,6 +22,8 @@ pub struct Cluster {
     pub measure: Arc<dyn Measure>,
     /// Its objects.
     pub observe: Arc<dyn Observe>,
+    /// Its pods, where the metrics store does not know their labels.
+    pub pods: Option<Arc<dyn Pods>>,
 }
 
 impl std::fmt::Debug for Cluster {
@@ -29,6 +31,7 @@ impl std::fmt::Debug for Cluster {
         f.debug_struct("Cluster")
             .field("name", &self.name)
             .field("since", &self.since)
+            .field("pods", &self.pods.is_some())
             .finish_non_exhaustive()
     }
 }
@@ -44,10 +47,21 @@ pub struct NotMeasured {
     pub not_before: Option<DateTime<Utc>>,
 }
 
+/// What is remembered that measuring an hour needs. Nothing else is asked of anybody but the metrics store: the same
+/// samples and the same memory give the same hour.
+#[derive(Debug, Clone, Default)]
+pub struct Known {
+    /// Which nodes there were, among all that is known about who owned what.
+    pub timeline: Arc<Timeline>,
+    /// Which pods of virtual clusters there were in that hour, of one name the last one last; none where the metrics
+    /// store tells.
+    pub pods: Option<Vec<Span<PodFact>>>,
+}
+
 /// Measures hours.
 pub trait Measure: Send + Sync {
-    /// What was used in an hour, given which nodes there were.
-    fn measure(&self, hour: Hour, timeline: Arc<Timeline>) -> BoxFuture<'_, Result<UsageHour, NotMeasured>>;
+    /// What was used in an hour, given what is remembered of it.
+    fn measure(&self, hour: Hour, known: Known) -> BoxFuture<'_, Result<UsageHour, NotMeasured>>;
 
     /// Who owned what in hours before the cluster was observed, as far as the metrics store knows.
     fn assumed(&self, before: HourRange) -> BoxFuture<'_, Result<Assumed, NotMeasured>>;
@@ -60,6 +74,28 @@ pub trait Observe: Send + Sync {
 
     /// Waits until something may have changed.
     fn changed(&self) -> BoxFuture<'_, anyhow::Result<()>>;
+}
+
+/// Lists and watches pods of virtual clusters.
+pub trait Pods: Send + Sync {
+    /// All that are there at this moment.
+    fn list(&self) -> BoxFuture<'_, anyhow::Result<Vec<SeenPod>>>;
+
+    /// Waits for what the watch sees next. Nothing is lost if nobody waits for a while.
+    fn next(&self) -> BoxFuture<'_, anyhow::Result<PodNews>>;
+}
+
+/// What a watch on pods says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PodNews {
+    /// A pod is there.
+    Seen(SeenPod),
+    /// A pod is no more.
+    Gone(Uid),
+    /// Everything that is there has been seen.
+    Begun,
+    /// It does not work, and tries again by itself.
+    Broken(String),
 }
 
 /// The complete lists of one moment.

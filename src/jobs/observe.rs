@@ -118,7 +118,7 @@ impl Observer {
 }
 
 /// Whether the ledger refused, and would refuse any cluster. When a cluster was last observed is its own.
-fn of_the_ledger(error: &anyhow::Error) -> bool {
+pub(super) fn of_the_ledger(error: &anyhow::Error) -> bool {
     error
         .chain()
         .filter_map(|cause| cause.downcast_ref::<LedgerError>())

@@ -16,6 +16,9 @@ use crate::telemetry::{JobLabel, JobOutcome};
 /// How long a run may go on when the daemon stops.
 const GRACE: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 5 });
 
+/// How long is waited at most after a run that failed, unless a job runs more seldom anyway.
+const RETRY_MOST: Duration = Duration::from_mins(5);
+
 /// Asks for a run now. Ringing it while a run is under way asks for one more after it.
 #[derive(Debug, Clone, Default)]
 pub struct Bell(Arc<Notify>);
@@ -44,7 +47,7 @@ pub struct Job {
     pub name: &'static str,
     /// How long after a run that went well.
     pub every: Duration,
-    /// How long after one that failed.
+    /// How long after one that failed; longer after each that follows it.
     pub retry: Duration,
     /// On demand.
     pub bell: Bell,
@@ -140,29 +143,33 @@ where
     if job.essential {
         board.expect(job.name);
     }
-    let mut failing = false;
+    let mut failing: Option<Failing> = None;
     loop {
         let Some(outcome) = to_its_end(run(), &stop).await else { return Ok(()) };
         let ended_at = shared.clock.now();
         count(&shared, job.name, outcome.is_ok(), ended_at);
         let pause = match outcome {
             Ok(done) => {
-                if failing {
+                if failing.is_some() {
                     tracing::info!(job.name = job.name, "works again: {done}");
                 } else {
                     tracing::debug!(job.name = job.name, "{done}");
                 }
-                failing = false;
+                failing = None;
                 board.put(job.name, ended_at, Ok(done));
                 job.every
             }
             Err(error) if is_fatal(&error) => return Err(error),
             Err(error) => {
                 let reason = format!("{error:#}");
-                tracing::warn!(job.name = job.name, error = reason, "job failed and will be tried again");
-                failing = true;
+                let now = Failing::after(failing.as_ref(), reason.clone());
+                if failing.is_none_or(|before| before.reason != reason) {
+                    tracing::warn!(job.name = job.name, error = reason, "job failed and will be tried again");
+                }
+                let pause = now.pause(&job);
+                failing = Some(now);
                 board.put(job.name, ended_at, Err(reason));
-                job.retry
+                pause
             }
         };
         shared.metrics.ready.set(i64::from(board.not_ready().is_empty()));
@@ -171,6 +178,24 @@ where
             () = job.bell.rung() => {}
             () = stop.cancelled() => return Ok(()),
         }
+    }
+}
+
+/// Runs that failed in a row.
+struct Failing {
+    reason: String,
+    times: u32,
+}
+
+impl Failing {
+    fn after(before: Option<&Self>, reason: String) -> Self {
+        Self { reason, times: before.map_or(1, |before| before.times.saturating_add(1)) }
+    }
+
+    /// Twice as long each time, but no longer than between runs that go well.
+    fn pause(&self, job: &Job) -> Duration {
+        let factor = 1_u32.checked_shl(self.times.saturating_sub(1)).unwrap_or(u32::MAX);
+        job.retry.saturating_mul(factor).min(job.every.min(RETRY_MOST).max(job.retry))
     }
 }
 
@@ -192,8 +217,30 @@ fn count(shared: &Shared, job: &'static str, success: bool, at: DateTime<Utc>) {
     }
 }
 
-fn is_fatal(error: &anyhow::Error) -> bool {
+pub(super) fn is_fatal(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         matches!(cause.downcast_ref(), Some(LedgerError::Fenced { .. } | LedgerError::Corrupt(_)))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_that_goes_on_failing_is_tried_less_and_less_often() {
+        let mut job = Job {
+            name: "observe",
+            every: Duration::from_hours(1),
+            retry: Duration::from_secs(15),
+            bell: Bell::new(),
+            essential: true,
+        };
+        let pauses = |job: &Job| -> Vec<u64> {
+            [1, 2, 3, 6, 40].map(|times| Failing { reason: String::new(), times }.pause(job).as_secs()).into()
+        };
+        assert_eq!(pauses(&job), [15, 30, 60, 300, 300]);
+        job.every = Duration::from_secs(30);
+        assert_eq!(pauses(&job), [15, 30, 30, 30, 30], "no less often than when all goes well");
+    }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use defray_ledger::{Missing, RecordedHour, Scope};
+use defray_ledger::{LedgerError, Missing, RecordedHour, Scope};
 use defray_pricing::ownership::Timeline;
 use defray_pricing::time::Hour;
 use defray_pricing::usage::UsageHour;
@@ -13,7 +13,8 @@ use futures::StreamExt;
 use tokio_util::sync::CancellationToken;
 
 use super::plan::{back_off, order};
-use super::{Bell, Cluster, KnownPast, NotMeasured, Shared, seconds};
+use super::pods::tells_of;
+use super::{Bell, Cluster, Known, KnownPast, NotMeasured, Shared, seconds};
 use crate::rerate::{hours_of, settled_until};
 use crate::telemetry::{ClusterLabel, HourOutcome};
 
@@ -92,8 +93,11 @@ impl Sampler {
             self.show(cluster, &absent, recorded.last().copied());
             tally.missing = u64::try_from(absent.len())?;
             let first = self.first_measurable(cluster, &timeline, range.from);
-            let waits =
-                |hour: &Hour| *hour < first || noted.get(hour).is_some_and(|note| note.next_try > now);
+            let listed = ledger.pods_listed(&Scope::everything(), &cluster.name).await?;
+            let pods_known = |hour: &Hour| cluster.pods.is_none() || tells_of(listed, *hour, self.settle);
+            let waits = |hour: &Hour| {
+                *hour < first || !pods_known(hour) || noted.get(hour).is_some_and(|note| note.next_try > now)
+            };
             let due = absent.into_iter().filter(|hour| !tried.contains(hour) && !waits(hour)).collect();
             let batch: Vec<Hour> = order(due).into_iter().take(BATCH).collect();
             if batch.is_empty() || self.stop.is_cancelled() {
@@ -134,7 +138,7 @@ impl Sampler {
         let mut measured = std::pin::pin!(futures::stream::iter(measuring).buffered(self.concurrency.max(1)));
         let mut outages = 0;
         while let Some((hour, result)) = measured.next().await {
-            match result {
+            match result? {
                 Ok(usage) => {
                     outages = 0;
                     self.record(cluster, usage).await?;
@@ -162,15 +166,33 @@ impl Sampler {
         cluster: &Cluster,
         hour: Hour,
         timeline: &Arc<Timeline>,
-    ) -> (Hour, Result<UsageHour, NotMeasured>) {
-        let result = cluster.measure.measure(hour, Arc::clone(timeline)).await;
+    ) -> (Hour, Result<Result<UsageHour, NotMeasured>, LedgerError>) {
+        let known = match self.known(cluster, hour, timeline).await {
+            Ok(known) => known,
+            Err(error) => return (hour, Err(error)),
+        };
+        let result = cluster.measure.measure(hour, known).await;
         if !self.pause.is_zero() {
             tokio::select! {
                 () = tokio::time::sleep(self.pause) => {}
                 () = self.stop.cancelled() => {}
             }
         }
-        (hour, result)
+        (hour, Ok(result))
+    }
+
+    async fn known(
+        &self,
+        cluster: &Cluster,
+        hour: Hour,
+        timeline: &Arc<Timeline>,
+    ) -> Result<Known, LedgerError> {
+        let ledger = &self.shared.ledger;
+        let pods = match &cluster.pods {
+            None => None,
+            Some(_) => Some(ledger.pods(&Scope::everything(), &cluster.name, hour).await?),
+        };
+        Ok(Known { timeline: Arc::clone(timeline), pods })
     }
 
     async fn record(&self, cluster: &Cluster, usage: UsageHour) -> anyhow::Result<()> {

@@ -12,7 +12,7 @@ use defray_pricing::book::{PriceBook, Source};
 use defray_pricing::names::{
     CapacityType, ClusterName, CostCenter, InstanceType, Namespace, Pool, PriceClass, TenantName, Uid,
 };
-use defray_pricing::ownership::{NamePattern, NamespaceFact, TenancyRules, TenantFact, Timeline};
+use defray_pricing::ownership::{NamePattern, NamespaceFact, TenancyRules, TenantFact};
 use defray_pricing::quantity::Quantity;
 use defray_pricing::time::{BillingZone, Hour, HourRange, Period};
 use defray_pricing::usage::{ComputeRow, Minutes, NodeRow, Source as Metrics, UsageHour};
@@ -25,6 +25,7 @@ use crate::rerate::Ground;
 use crate::telemetry::{PoolLabel, Telemetry};
 
 mod backwards;
+mod pods;
 
 const SETTLE: Duration = Duration::from_mins(5);
 
@@ -35,10 +36,12 @@ struct World {
     down: AtomicBool,
     forgotten: Mutex<BTreeSet<Hour>>,
     calls: AtomicUsize,
+    /// The pods that were known of each hour that was measured.
+    known: Mutex<Vec<(Hour, Vec<String>)>>,
 }
 
 impl Measure for World {
-    fn measure(&self, hour: Hour, _timeline: Arc<Timeline>) -> BoxFuture<'_, Result<UsageHour, NotMeasured>> {
+    fn measure(&self, hour: Hour, known: Known) -> BoxFuture<'_, Result<UsageHour, NotMeasured>> {
         Box::pin(async move {
             self.calls.fetch_add(1, Ordering::SeqCst);
             let refuse =
@@ -50,6 +53,8 @@ impl Measure for World {
                 return Err(refuse("no data", false));
             }
             self.measured.lock().unwrap().push(hour);
+            let pods = known.pods.into_iter().flatten().map(|pod| pod.fact.name);
+            self.known.lock().unwrap().push((hour, pods.collect()));
             Ok(usage(hour))
         })
     }
@@ -162,6 +167,7 @@ async fn start(
         since: since.map(hour),
         measure: Arc::clone(world) as Arc<dyn Measure>,
         observe: Arc::clone(world) as Arc<dyn Observe>,
+        pods: None,
     }];
     let rules = TenancyRules {
         namespace_pattern: Some(NamePattern { prefix: "vcluster-".to_owned(), suffix: String::new() }),

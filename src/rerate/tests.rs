@@ -164,4 +164,6 @@ fn an_hour_settles_exactly_at_the_end_of_its_delay() {
     let at = |text: &str| settled_until(text.parse().unwrap(), settle);
     assert_eq!(at("2026-10-01T10:04:59Z"), hour("2026-10-01T09:00:00Z"));
     assert_eq!(at("2026-10-01T10:05:00Z"), hour("2026-10-01T10:00:00Z"));
+    let settled = settled_at(hour("2026-10-01T10:00:00Z"), settle);
+    assert_eq!(settled.to_rfc3339(), "2026-10-01T10:05:00+00:00");
 }

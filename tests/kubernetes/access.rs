@@ -96,7 +96,7 @@ async fn without_the_role_every_kind_is_named_with_its_rule_and_with_it_nothing_
         .await;
         let wake =
             collector.changes().filter(|wake| std::future::ready(!wake.troubles.is_empty())).next().await;
-        assert!(wake.unwrap().troubles.iter().all(|trouble| trouble.subject == subject));
+        assert!(wake.unwrap().troubles.iter().all(|(_, trouble)| trouble.subject == subject));
     }
 }
 
@@ -117,7 +117,7 @@ async fn pods_need_the_role_for_pods_and_nothing_else() {
     assert!(error.mend().contains("resources: [\"pods\"]"), "{}", error.mend());
     assert!(collector.pod_changes().next().await.unwrap().is_err());
 
-    api.apply(include_str!("../../deploy/rbac/clusterrole-pods.yaml")).await;
+    api.apply(include_str!("../../deploy/rbac/pods/clusterrole.yaml")).await;
     api.apply(&binding("defray-collector-pods")).await;
     eventually("nothing is missing", async || wrong(&collector.check().await).is_empty()).await;
     assert_eq!(collector.pods().await.unwrap(), []);

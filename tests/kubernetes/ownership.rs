@@ -1,9 +1,10 @@
 //! What exists becomes facts, and what cannot be read is said.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use defray::collect::kubernetes::{Observed, PodSource, Settings, VirtualPod};
+use defray::collect::kubernetes::{Observed, PodEvent, PodSource, Settings};
+use defray_ledger::SeenPod;
 use defray_pricing::names::{Service, Uid};
 use defray_pricing::ownership::{NamespaceFact, NodeFact, TenantFact};
 use futures::StreamExt;
@@ -231,11 +232,14 @@ async fn pods_of_virtual_clusters_are_read_by_their_labels_alone() {
     }
     let settings = Settings { pods: Some(PodSource::default()), ..settings(&api.kubeconfig(Who::Admin)) };
     let collector = collector(settings).await;
-    let shown = |pod: &VirtualPod| {
-        (pod.name.clone(), pod.managed_by.clone(), pod.virtual_namespace.as_str().to_string())
+    let shown = |pod: &SeenPod| {
+        let fact = pod.fact.clone();
+        (fact.name, fact.managed_by, fact.virtual_namespace.as_str().to_string())
     };
-    let ours = |pod: &VirtualPod| pod.namespace.as_str() == "vcluster-pods";
-    let listed: Vec<_> = collector.pods().await.unwrap().iter().filter(|pod| ours(pod)).map(shown).collect();
+    let ours = |pod: &SeenPod| pod.fact.namespace.as_str() == "vcluster-pods";
+    let mut listed: Vec<_> =
+        collector.pods().await.unwrap().iter().filter(|pod| ours(pod)).map(shown).collect();
+    listed.sort();
     let text = str::to_string;
     let expected = [
         (text("a-0"), None, text("(control plane)")),
@@ -243,11 +247,29 @@ async fn pods_of_virtual_clusters_are_read_by_their_labels_alone() {
     ];
     assert_eq!(listed, expected);
 
-    let watched: BTreeSet<_> = collector
-        .pod_changes()
-        .filter_map(async |pod| pod.ok().filter(ours).map(|pod| shown(&pod)))
-        .take(2)
-        .collect()
-        .await;
+    let mut changes = collector.pod_changes();
+    let mut next = async || loop {
+        match changes.next().await.unwrap().unwrap() {
+            PodEvent::Seen(pod) if !ours(&pod) => {}
+            PodEvent::Begun => {}
+            other => return other,
+        }
+    };
+    let mut watched = BTreeSet::new();
+    let mut uids = BTreeMap::new();
+    while watched.len() < 2 {
+        let PodEvent::Seen(pod) = next().await else { panic!("nothing is gone") };
+        assert!(pod.created.is_some(), "the API server says when it was made");
+        uids.insert(pod.fact.name.clone(), pod.uid.clone());
+        watched.insert(shown(&pod));
+    }
     assert_eq!(watched, BTreeSet::from(expected));
+    api.delete("/api/v1/namespaces/vcluster-pods/pods/a-0?gracePeriodSeconds=0").await;
+    loop {
+        // Before it goes it may be seen once more, marked as one that is to go.
+        if let PodEvent::Gone(uid) = next().await {
+            assert_eq!(uid, uids["a-0"]);
+            break;
+        }
+    }
 }

@@ -54,8 +54,9 @@ impl Resource {
 
     /// What a role must say.
     pub(super) fn rule(&self) -> String {
+        let folder = if self.plural == "pods" && self.group.is_empty() { "pods/" } else { "" };
         format!(
-            "bind deploy/rbac/ to the account in use, or add this rule to its ClusterRole: \
+            "bind deploy/rbac/{folder} to the account in use, or add this rule to its ClusterRole: \
              {{apiGroups: [\"{}\"], resources: [\"{}\"], verbs: [\"{}\"]}}",
             self.group,
             self.plural,
@@ -142,7 +143,8 @@ pub(super) const NOT_SERVED: &str = "kubectl apply -f deploy/crd/tenants.platfor
 mod tests {
     use std::collections::BTreeSet;
 
-    use k8s_openapi::api::rbac::v1::ClusterRole;
+    use k8s_openapi::api::core::v1::ServiceAccount;
+    use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
 
     use super::super::settings::PodSource;
     use super::*;
@@ -163,6 +165,36 @@ mod tests {
         allowed
     }
 
+    /// The documents of a file that are of that kind.
+    fn of_kind<T: serde::de::DeserializeOwned>(file: &str, kind: &str) -> Vec<T> {
+        let of_kind = |one: &&str| one.lines().any(|line| line == format!("kind: {kind}"));
+        let documents = file.split("\n---\n").filter(of_kind);
+        documents.map(|one| serde_saphyr::from_str(one).unwrap()).collect()
+    }
+
+    #[test]
+    fn every_role_in_deploy_is_bound_to_the_account_that_deploy_makes() {
+        let all = include_str!("../../../deploy/rbac/clusterrolebinding.yaml");
+        let account: ServiceAccount = of_kind(all, "ServiceAccount").remove(0);
+        let account = (account.metadata.name, account.metadata.namespace);
+        let roles = [
+            include_str!("../../../deploy/rbac/clusterrole.yaml"),
+            include_str!("../../../deploy/rbac/pods/clusterrole.yaml"),
+        ];
+        let bindings = [all, include_str!("../../../deploy/rbac/pods/clusterrolebinding.yaml")];
+        for (role, binding) in roles.into_iter().zip(bindings) {
+            let role: ClusterRole = serde_saphyr::from_str(role).unwrap();
+            let bound: Vec<ClusterRoleBinding> = of_kind(binding, "ClusterRoleBinding");
+            assert_eq!(bound.len(), 1);
+            assert_eq!(Some(&bound[0].role_ref.name), role.metadata.name.as_ref());
+            assert_eq!(bound[0].role_ref.kind, "ClusterRole");
+            let subjects = bound[0].subjects.clone().unwrap();
+            assert_eq!(subjects.len(), 1, "nobody else");
+            assert_eq!(subjects[0].kind, "ServiceAccount");
+            assert_eq!((Some(subjects[0].name.clone()), subjects[0].namespace.clone()), account);
+        }
+    }
+
     fn needed(settings: &Settings) -> BTreeSet<(String, String, String)> {
         let mut needed = BTreeSet::new();
         for kind in kinds(settings) {
@@ -177,7 +209,7 @@ mod tests {
     #[test]
     fn the_roles_in_deploy_allow_exactly_what_is_asked_for() {
         let role = allowed(include_str!("../../../deploy/rbac/clusterrole.yaml"));
-        let pods = allowed(include_str!("../../../deploy/rbac/clusterrole-pods.yaml"));
+        let pods = allowed(include_str!("../../../deploy/rbac/pods/clusterrole.yaml"));
         let settings = Settings::default();
         assert_eq!(role, needed(&settings));
         let with_pods = Settings { pods: Some(PodSource::default()), ..settings };

@@ -1,6 +1,7 @@
 //! Which pods belong to which virtual namespace, where the metrics store does not have their labels.
 //! Metadata only: a pod's specification and status never leave the API server.
 
+use defray_ledger::{PodFact, SeenPod};
 use defray_pricing::names::{Namespace, Uid, VirtualNamespace};
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
@@ -12,31 +13,27 @@ use kube::core::PartialObjectMeta;
 use kube::runtime::watcher::Event;
 use kube::runtime::{WatchStreamExt, watcher};
 
-use super::Collector;
 use super::error::KubernetesError;
 use super::observe::pages;
 use super::permissions::Kind;
 use super::settings::PodSource;
+use super::{Collector, facts};
 use crate::collect::Finding;
 
-/// A pod of a virtual cluster, on the host.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct VirtualPod {
-    /// Its host namespace.
-    pub namespace: Namespace,
-    /// Its name on the host.
-    pub name: String,
-    /// Its uid on the host.
-    pub uid: Uid,
-    /// The virtual cluster it was synced from; none for a virtual cluster's own pods.
-    pub managed_by: Option<String>,
-    /// Where it is shown: its namespace inside the virtual cluster, or the control plane.
-    pub virtual_namespace: VirtualNamespace,
+/// What a watch on pods of virtual clusters sees.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PodEvent {
+    /// A pod is there.
+    Seen(SeenPod),
+    /// A pod is no more.
+    Gone(Uid),
+    /// Everything that is there has been seen: the watch begins, or began anew.
+    Begun,
 }
 
 impl Collector {
     /// All pods of virtual clusters that exist now; none are asked for where the settings do not.
-    pub async fn pods(&self) -> Result<Vec<VirtualPod>, KubernetesError> {
+    pub async fn pods(&self) -> Result<Vec<SeenPod>, KubernetesError> {
         let Some(source) = &self.settings.pods else { return Ok(Vec::new()) };
         let api: Api<PartialObjectMeta<Pod>> = Api::all(self.lists.clone());
         let mut pods = Vec::new();
@@ -51,9 +48,10 @@ impl Collector {
         Ok(pods)
     }
 
-    /// Every pod of a virtual cluster as it is seen, the short-lived too, and what keeps a watch from working.
-    /// It never ends by itself, and is empty where the settings do not ask for pods.
-    pub fn pod_changes(&self) -> BoxStream<'static, Result<VirtualPod, Finding>> {
+    /// Every pod of a virtual cluster as it comes and goes, the short-lived too, and what keeps a watch from
+    /// working. It never ends by itself, and is empty where the settings do not ask for pods. What went while a
+    /// watch was broken is not told: a list finds it.
+    pub fn pod_changes(&self) -> BoxStream<'static, Result<PodEvent, Finding>> {
         let Some(source) = self.settings.pods.clone() else { return stream::empty().boxed() };
         let watches = selectors(&source).map(|selector| {
             let api: Api<PartialObjectMeta<Pod>> = Api::all(self.watches.clone());
@@ -62,8 +60,12 @@ impl Collector {
                 .default_backoff()
                 .filter_map(move |event| {
                     std::future::ready(match event {
-                        Ok(Event::Apply(pod) | Event::InitApply(pod)) => read(&source, &pod.metadata).map(Ok),
-                        Ok(_) => None,
+                        Ok(Event::Apply(pod) | Event::InitApply(pod)) => {
+                            read(&source, &pod.metadata).map(|pod| Ok(PodEvent::Seen(pod)))
+                        }
+                        Ok(Event::Delete(pod)) => uid(&pod.metadata).map(|uid| Ok(PodEvent::Gone(uid))),
+                        Ok(Event::InitDone) => Some(Ok(PodEvent::Begun)),
+                        Ok(Event::Init) => None,
                         Err(error) => Some(Err(collector.trouble(Kind::Pods, &error))),
                     })
                 })
@@ -80,7 +82,11 @@ fn selectors(source: &PodSource) -> [String; 2] {
     [source.managed_by.clone(), own]
 }
 
-fn read(source: &PodSource, metadata: &ObjectMeta) -> Option<VirtualPod> {
+fn uid(metadata: &ObjectMeta) -> Option<Uid> {
+    metadata.uid.as_deref().filter(|uid| !uid.is_empty()).map(Uid::from)
+}
+
+fn read(source: &PodSource, metadata: &ObjectMeta) -> Option<SeenPod> {
     let label = |key: &str| metadata.labels.as_ref()?.get(key).filter(|value| !value.is_empty());
     let managed_by = label(&source.managed_by).cloned();
     let own =
@@ -90,13 +96,10 @@ fn read(source: &PodSource, metadata: &ObjectMeta) -> Option<VirtualPod> {
         (None, _) if own => VirtualNamespace::from(VirtualNamespace::CONTROL_PLANE),
         _ => return None,
     };
-    Some(VirtualPod {
-        namespace: Namespace::from(metadata.namespace.as_deref()?),
-        name: metadata.name.clone()?,
-        uid: Uid::from(metadata.uid.as_deref()?),
-        managed_by,
-        virtual_namespace,
-    })
+    let created = facts::created(metadata);
+    let namespace = Namespace::from(metadata.namespace.as_deref()?);
+    let fact = PodFact { namespace, name: metadata.name.clone()?, managed_by, virtual_namespace };
+    Some(SeenPod { uid: uid(metadata)?, created, fact })
 }
 
 #[cfg(test)]
@@ -110,7 +113,7 @@ mod tests {
             "name": "web-x-shop-x-a", "namespace": "vcluster-a", "uid": "u", "labels": labels,
         }))
         .unwrap();
-        read(&PodSource::default(), &metadata).map(|pod| pod.virtual_namespace.to_string())
+        read(&PodSource::default(), &metadata).map(|pod| pod.fact.virtual_namespace.to_string())
     }
 
     #[test]

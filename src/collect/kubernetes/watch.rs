@@ -32,13 +32,13 @@ pub struct Wake {
     /// Whether it is simply time.
     pub due: bool,
     /// Watches that are broken; they are tried again by themselves.
-    pub troubles: Vec<Finding>,
+    pub troubles: Vec<(Kind, Finding)>,
 }
 
 enum Sign {
     Changed(Kind),
     Due,
-    Trouble(Finding),
+    Trouble(Kind, Finding),
 }
 
 impl Collector {
@@ -102,7 +102,7 @@ impl Collector {
             .default_backoff()
             .filter_map(move |event| {
                 let sign = match event {
-                    Err(error) => Some(Sign::Trouble(collector.trouble(kind, &error))),
+                    Err(error) => Some(Sign::Trouble(kind, collector.trouble(kind, &error))),
                     Ok(event) => notable(&mut known, event, &fingerprint).then_some(Sign::Changed(kind)),
                 };
                 std::future::ready(sign)
@@ -189,8 +189,12 @@ impl Wake {
         match sign {
             Sign::Changed(kind) => drop(self.changed.insert(kind)),
             Sign::Due => self.due = true,
-            Sign::Trouble(finding) if self.troubles.contains(&finding) => {}
-            Sign::Trouble(finding) => self.troubles.push(finding),
+            Sign::Trouble(kind, finding) => {
+                let trouble = (kind, finding);
+                if !self.troubles.contains(&trouble) {
+                    self.troubles.push(trouble);
+                }
+            }
         }
     }
 
@@ -237,9 +241,9 @@ mod tests {
         let trouble = || Finding::wrong("s", "m", "x");
         let signs = stream::iter([
             Sign::Changed(Kind::Nodes),
-            Sign::Trouble(trouble()),
+            Sign::Trouble(Kind::Nodes, trouble()),
             Sign::Changed(Kind::Nodes),
-            Sign::Trouble(trouble()),
+            Sign::Trouble(Kind::Nodes, trouble()),
             Sign::Changed(Kind::Tenants),
         ]);
         let wakes: Vec<_> = gather(signs, Duration::from_millis(1)).collect().await;
@@ -248,7 +252,7 @@ mod tests {
             [Wake {
                 changed: BTreeSet::from([Kind::Nodes, Kind::Tenants]),
                 due: false,
-                troubles: vec![trouble()]
+                troubles: vec![(Kind::Nodes, trouble())]
             }]
         );
     }

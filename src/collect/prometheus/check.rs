@@ -72,6 +72,11 @@ const STATE: &str = "scrape kube-state-metrics with `honor_labels: true`; if it 
 impl Collector {
     /// Looks at everything that measuring needs: the server, its clock and dialect, every metric.
     pub async fn check(&self, now: DateTime<Utc>) -> Vec<Finding> {
+        self.check_with(now, false).await
+    }
+
+    /// The same, where it is known whether pods are read from elsewhere.
+    pub async fn check_with(&self, now: DateTime<Utc>, pods_from_elsewhere: bool) -> Vec<Finding> {
         let url = &self.settings.url;
         let server = match self.client.server_time().await {
             Ok(millis) => millis.div_euclid(1000),
@@ -89,7 +94,11 @@ impl Collector {
         for need in self.label_needs() {
             findings.push(self.labels(&need, server).await);
         }
-        findings.push(self.vcluster_labels(server).await);
+        findings.push(if pods_from_elsewhere {
+            Finding::fine(subject("labels of vClusters"), "not needed: pods are read from Kubernetes")
+        } else {
+            self.vcluster_labels(server).await
+        });
         findings
     }
 
@@ -216,8 +225,9 @@ impl Collector {
         let keys = [&vcluster.managed_by, &vcluster.namespace, &vcluster.app, &vcluster.release];
         let keys = keys.map(String::as_str);
         let allow = format!(
-            "start kube-state-metrics with --metric-labels-allowlist=pods=[{}], or let the daemon watch \
-             pods' metadata; without either, vClusters are not split by virtual namespace",
+            "start kube-state-metrics with --metric-labels-allowlist=pods=[{}], or set \
+             list_pods of the cluster's kubernetes section; without either, vClusters are not split by virtual \
+             namespace",
             keys.join(",")
         );
         let label = metric_label(&vcluster.managed_by);

@@ -15,7 +15,7 @@ use super::gauges::MarkSet;
 use super::identity::{Identity, Views, once};
 use super::names::{Names, ObjectLabels};
 use super::queries::{Queries, Query, Shape};
-use super::{Measured, NodeDirectory, Note, NoteKind, PodLabels};
+use super::{Measured, NodeDirectory, Note, NoteKind, PodDirectory};
 
 mod compute;
 mod nodes;
@@ -98,11 +98,11 @@ impl<'a> Measurement<'a> {
         mut self,
         cluster: &ClusterName,
         directory: &NodeDirectory,
-        labels: Option<&PodLabels>,
+        placed: Option<&PodDirectory>,
     ) -> Result<Measured, MeasureError> {
         let mut usage = UsageHour::empty(cluster.clone(), self.hour);
         let classes = self.classes(directory).await?;
-        let pods = self.pods(labels).await?;
+        let pods = self.pods(placed).await?;
         let starts = self.starts().await?;
         usage.compute = self.compute(&pods, &starts, &classes).await?;
         usage.network = self.network(&pods, &starts).await?;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use defray_pricing::names::VirtualNamespace;
 use defray_pricing::time::Hour;
 
-use super::super::PodLabels;
+use super::super::PodDirectory;
 use super::super::envelope::Series;
 use super::super::error::MeasureError;
 use super::super::gauges::{MarkSet, Marks};
@@ -184,15 +184,15 @@ struct Synced {
 }
 
 impl Measurement<'_> {
-    pub(super) async fn pods(&mut self, labels: Option<&PodLabels>) -> Result<Pods, MeasureError> {
+    pub(super) async fn pods(&mut self, placed: Option<&PodDirectory>) -> Result<Pods, MeasureError> {
         let mut pods = Pods::default();
         self.read_phases(&mut pods).await?;
         self.read_nodes(&mut pods).await?;
-        let synced = match labels {
-            Some(labels) => from_directory(labels, &self.names().vcluster),
-            None => self.pod_labels().await?,
-        };
-        place(&mut pods, &synced, &self.names().vcluster.app_values);
+        let mut synced = self.pod_labels().await?;
+        if let Some(placed) = placed {
+            take_over(&mut pods, &mut synced, placed);
+        }
+        place(&mut pods, &synced, &self.names().vcluster.app_values, placed.is_some());
         Ok(pods)
     }
 
@@ -266,30 +266,35 @@ fn from_series(series: &Series, labels: &VclusterLabels) -> Synced {
     }
 }
 
-fn from_directory(pods: &PodLabels, labels: &VclusterLabels) -> BTreeMap<PodName, Synced> {
-    let of = |all: &BTreeMap<String, String>| {
-        let label = |key: &str| all.get(key).cloned().unwrap_or_default();
-        Synced {
-            managed_by: label(&labels.managed_by),
-            namespace: label(&labels.namespace),
-            app: label(&labels.app),
-            release: label(&labels.release),
-        }
-    };
-    let pods = pods.labels.iter();
-    pods.map(|((namespace, pod), all)| ((namespace.as_str().to_owned(), pod.clone()), of(all))).collect()
+/// Takes the virtual namespaces of pods that the directory knows from there, whatever the metrics say of them.
+///
+/// Containers are told apart by the name of their pod. Of several that had it in the hour the last one takes the
+/// row: of those that kube-state-metrics saw run, where it tells uids.
+fn take_over(pods: &mut Pods, synced: &mut BTreeMap<PodName, Synced>, placed: &PodDirectory) {
+    for ((namespace, name), had_it) in &placed.pods {
+        let ran = |uid: &str| {
+            let key = [namespace.as_str(), name, uid].map(str::to_owned);
+            pods.by_uid.get(&key).is_some_and(|phases| !phases.running.is_empty())
+        };
+        let last = had_it.iter().rfind(|pod| ran(pod.uid.as_str())).or_else(|| had_it.last());
+        let Some(last) = last else { continue };
+        let key = (namespace.as_str().to_owned(), name.clone());
+        synced.remove(&key);
+        pods.vclusters.insert(key.0.clone());
+        pods.virtual_namespaces.insert(key, last.virtual_namespace.clone());
+    }
 }
 
 /// Finds each pod's virtual namespace.
 ///
 /// A namespace is a vCluster's if any pod in it is synced or is its control plane by `app`. There, what
-/// is not synced is the control plane if it carries the chart's labels, or if the metrics carry those of
-/// no pod at all, so that nothing could be told apart by them.
-fn place(pods: &mut Pods, synced: &BTreeMap<PodName, Synced>, app_values: &[String]) {
+/// is not synced is the control plane if it carries the chart's labels, or if those of no pod at all are
+/// known, so that nothing could be told apart by them.
+fn place(pods: &mut Pods, synced: &BTreeMap<PodName, Synced>, app_values: &[String], told_apart: bool) {
     let is_control_plane = |s: &Synced| s.managed_by.is_empty() && app_values.contains(&s.app);
     let of_vcluster = synced.iter().filter(|(_, s)| !s.managed_by.is_empty() || is_control_plane(s));
-    pods.vclusters = of_vcluster.map(|((namespace, _), _)| namespace.clone()).collect();
-    let chart_labels = synced.values().any(|s| !s.app.is_empty() || !s.release.is_empty());
+    pods.vclusters.extend(of_vcluster.map(|((namespace, _), _)| namespace.clone()));
+    let chart_labels = told_apart || synced.values().any(|s| !s.app.is_empty() || !s.release.is_empty());
     for (key, labels) in synced {
         let place = if !labels.managed_by.is_empty() {
             (!labels.namespace.is_empty()).then(|| VirtualNamespace::new(labels.namespace.as_str()))
@@ -317,6 +322,7 @@ pub(super) fn summed<'a>(marks: impl Iterator<Item = &'a Marks>) -> Result<Marks
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::PlacedPod;
     use super::super::super::envelope::{Labels, Sample};
     use super::*;
 
@@ -357,5 +363,55 @@ mod tests {
         let late = vec![phase("Running", 2..42), phase("Succeeded", 42..60)];
         let phases = Phases::of(&[first, late], HOUR);
         assert_eq!(phases.running.minutes().get(), 40);
+    }
+
+    fn placed(uid: &str, inside: &str) -> PlacedPod {
+        PlacedPod { uid: uid.into(), virtual_namespace: inside.into() }
+    }
+
+    /// Of pods whose lives the directory knows in this order and of which these ran.
+    fn taken(ran: &[&str], had_it: &[PlacedPod]) -> Option<String> {
+        let mut pods = Pods::default();
+        for uid in ran {
+            pods.see(
+                ["v", "db-0", uid].map(str::to_owned),
+                Phases::of(&[vec![phase("Running", 0..20)]], HOUR),
+            );
+        }
+        let directory = PodDirectory { pods: [(("v".into(), "db-0".to_owned()), had_it.to_vec())].into() };
+        let told = Synced { managed_by: "a".to_owned(), namespace: "told".to_owned(), ..Synced::default() };
+        let mut synced = BTreeMap::from([(("v".to_owned(), "db-0".to_owned()), told)]);
+        take_over(&mut pods, &mut synced, &directory);
+        place(&mut pods, &synced, &[], true);
+        assert!(pods.is_vcluster("v"));
+        pods.virtual_namespace("v", "db-0").map(|inside| inside.to_string())
+    }
+
+    #[test]
+    fn of_pods_of_one_name_the_last_that_ran_takes_the_row() {
+        let lives = [placed("u9", "first"), placed("u1", "second"), placed("u5", "waits")];
+        assert_eq!(taken(&["u9", "u1"], &lives).as_deref(), Some("second"));
+        assert_eq!(taken(&["u9"], &lives).as_deref(), Some("first"));
+        assert_eq!(taken(&[""], &lives).as_deref(), Some("waits"), "where no uid is told, the last");
+        assert_eq!(
+            taken(&["u9"], &[]).as_deref(),
+            Some("told"),
+            "by its metrics, where nothing is remembered"
+        );
+    }
+
+    #[test]
+    fn beside_remembered_pods_only_those_whose_metrics_say_so_are_the_control_plane() {
+        let mut pods = Pods::default();
+        let key = |name: &str| ("v".to_owned(), name.to_owned());
+        let own = Synced { release: "a".to_owned(), ..Synced::default() };
+        let mut synced = BTreeMap::from([(key("a-0"), own), (key("unknown"), Synced::default())]);
+        let directory =
+            PodDirectory { pods: [(("v".into(), "web".to_owned()), vec![placed("u", "shop")])].into() };
+        take_over(&mut pods, &mut synced, &directory);
+        place(&mut pods, &synced, &[], true);
+        let inside = |name: &str| pods.virtual_namespace("v", name).map(|inside| inside.to_string());
+        assert_eq!(inside("a-0").as_deref(), Some(VirtualNamespace::CONTROL_PLANE));
+        assert_eq!((inside("web").as_deref(), inside("unknown")), (Some("shop"), None));
     }
 }

@@ -1,0 +1,178 @@
+//! An API server, connected when it is first needed, and anew after it failed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use defray_ledger::SeenPod;
+use futures::StreamExt;
+use futures::future::BoxFuture;
+use futures::stream::BoxStream;
+use tokio::sync::{Mutex, Notify};
+
+use crate::collect::{Finding, kubernetes};
+use crate::jobs::{Observe, Observed, PodNews, Pods};
+
+/// An API server.
+pub(super) struct Objects {
+    settings: kubernetes::Settings,
+    collector: Mutex<Option<kubernetes::Collector>>,
+    wakes: Following<kubernetes::Wake>,
+    pods: Following<Result<kubernetes::PodEvent, Finding>>,
+    /// What is wrong with the watches that are broken.
+    broken: Mutex<BTreeMap<kubernetes::Kind, Finding>>,
+}
+
+/// A watch that is had as long as the connection it was made with.
+struct Following<T> {
+    stream: Mutex<Option<BoxStream<'static, T>>>,
+    renewed: Notify,
+}
+
+impl<T> Following<T> {
+    fn new() -> Self {
+        Self { stream: Mutex::new(None), renewed: Notify::new() }
+    }
+
+    async fn next(
+        &self,
+        objects: &Objects,
+        begin: impl Fn(&kubernetes::Collector) -> BoxStream<'static, T>,
+    ) -> anyhow::Result<T> {
+        let mut stream = self.stream.lock().await;
+        loop {
+            let following = match stream.as_mut() {
+                Some(following) => following,
+                None => stream.insert(begin(&objects.collector().await?)),
+            };
+            tokio::select! {
+                next = following.next() => match next {
+                    Some(next) => return Ok(next),
+                    None => {
+                        *stream = None;
+                        anyhow::bail!("the watch ended");
+                    }
+                },
+                () = self.renewed.notified() => *stream = None,
+            }
+        }
+    }
+}
+
+impl Objects {
+    pub(super) fn new(settings: kubernetes::Settings) -> Self {
+        Self {
+            settings,
+            collector: Mutex::new(None),
+            wakes: Following::new(),
+            pods: Following::new(),
+            broken: Mutex::new(BTreeMap::new()),
+        }
+    }
+
+    async fn collector(&self) -> anyhow::Result<kubernetes::Collector> {
+        let mut connected = self.collector.lock().await;
+        if let Some(collector) = connected.as_ref() {
+            return Ok(collector.clone());
+        }
+        let collector =
+            kubernetes::Collector::connect(self.settings.clone()).await.map_err(|error| with_mend(&error))?;
+        *connected = Some(collector.clone());
+        Ok(collector)
+    }
+
+    /// Says what broke and what works again, once each.
+    async fn tell(&self, wake: &kubernetes::Wake) {
+        let mut broken = self.broken.lock().await;
+        for (kind, trouble) in &wake.troubles {
+            if broken.insert(*kind, trouble.clone()).as_ref() != Some(trouble) {
+                tracing::warn!("a watch is broken and tried again by itself: {}", in_words(trouble));
+            }
+        }
+        let troubled = |kind: &kubernetes::Kind| wake.troubles.iter().any(|(other, _)| other == kind);
+        for kind in wake.changed.iter().filter(|kind| !troubled(kind)) {
+            if let Some(trouble) = broken.remove(kind) {
+                tracing::info!("a watch works again: {}", trouble.subject);
+            }
+        }
+    }
+
+    /// Credentials and addresses may have been renewed: whatever comes next connects anew, the watches too.
+    async fn reconnect(&self) {
+        *self.collector.lock().await = None;
+        self.wakes.renewed.notify_one();
+        self.pods.renewed.notify_one();
+    }
+}
+
+impl Observe for Objects {
+    fn observe(&self) -> BoxFuture<'_, anyhow::Result<Observed>> {
+        Box::pin(async {
+            let collector = self.collector().await?;
+            let observing: BoxFuture<'_, Result<kubernetes::Observed, kubernetes::KubernetesError>> =
+                Box::pin(collector.observe());
+            let observed = match observing.await {
+                Ok(observed) => observed,
+                Err(error) => {
+                    self.reconnect().await;
+                    return Err(with_mend(&error));
+                }
+            };
+            let problems: BTreeSet<String> = observed.problems.iter().map(in_words).collect();
+            anyhow::ensure!(problems.is_empty(), "{}", problems.into_iter().collect::<Vec<_>>().join("; "));
+            let skipped = observed.skipped.iter().map(ToString::to_string).collect();
+            Ok(Observed { observation: observed.observation, skipped })
+        })
+    }
+
+    fn changed(&self) -> BoxFuture<'_, anyhow::Result<()>> {
+        Box::pin(async {
+            loop {
+                let wake = self.wakes.next(self, kubernetes::Collector::changes).await?;
+                self.tell(&wake).await;
+                // A list would fail like the watch; it is made in time whatever the watches do.
+                if wake.calls_for_a_list() {
+                    return Ok(());
+                }
+            }
+        })
+    }
+}
+
+impl Pods for Objects {
+    fn list(&self) -> BoxFuture<'_, anyhow::Result<Vec<SeenPod>>> {
+        Box::pin(async {
+            let collector = self.collector().await?;
+            let listing: BoxFuture<'_, Result<Vec<SeenPod>, kubernetes::KubernetesError>> =
+                Box::pin(collector.pods());
+            match listing.await {
+                Ok(pods) => Ok(pods),
+                Err(error) => {
+                    // What the API server refuses, it refuses over a new connection too.
+                    if !matches!(error, kubernetes::KubernetesError::Refused(_)) {
+                        self.reconnect().await;
+                    }
+                    Err(with_mend(&error))
+                }
+            }
+        })
+    }
+
+    fn next(&self) -> BoxFuture<'_, anyhow::Result<PodNews>> {
+        Box::pin(async {
+            Ok(match self.pods.next(self, kubernetes::Collector::pod_changes).await? {
+                Ok(kubernetes::PodEvent::Seen(pod)) => PodNews::Seen(pod),
+                Ok(kubernetes::PodEvent::Gone(uid)) => PodNews::Gone(uid),
+                Ok(kubernetes::PodEvent::Begun) => PodNews::Begun,
+                Err(trouble) => PodNews::Broken(in_words(&trouble)),
+            })
+        })
+    }
+}
+
+fn with_mend(error: &kubernetes::KubernetesError) -> anyhow::Error {
+    anyhow::anyhow!("{error} ({})", error.mend())
+}
+
+fn in_words(finding: &Finding) -> String {
+    let mend = finding.mend.as_ref().map(|mend| format!(" ({mend})")).unwrap_or_default();
+    format!("{}: {}{mend}", finding.subject, finding.message)
+}

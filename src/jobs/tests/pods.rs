@@ -1,0 +1,195 @@
+//! Pods are remembered while they are there, and hours wait for it.
+
+use defray_ledger::{PodFact, SeenPod};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+use crate::telemetry::ClusterLabel;
+
+/// What an API server lists, and what its watch tells.
+struct Podded {
+    listed: Mutex<anyhow::Result<Vec<SeenPod>>>,
+    news: tokio::sync::Mutex<mpsc::UnboundedReceiver<anyhow::Result<PodNews>>>,
+    asked: AtomicUsize,
+}
+
+impl Pods for Podded {
+    fn list(&self) -> BoxFuture<'_, anyhow::Result<Vec<SeenPod>>> {
+        Box::pin(async {
+            self.asked.fetch_add(1, Ordering::SeqCst);
+            match &*self.listed.lock().unwrap() {
+                Ok(pods) => Ok(pods.clone()),
+                Err(reason) => anyhow::bail!("{reason}"),
+            }
+        })
+    }
+
+    fn next(&self) -> BoxFuture<'_, anyhow::Result<PodNews>> {
+        Box::pin(async {
+            match self.news.lock().await.recv().await {
+                Some(news) => news,
+                None => std::future::pending().await,
+            }
+        })
+    }
+}
+
+fn pod(name: &str, created: &str) -> SeenPod {
+    let fact = PodFact {
+        namespace: Namespace::from("vcluster-a"),
+        name: name.to_owned(),
+        managed_by: Some("a".to_owned()),
+        virtual_namespace: "shop".into(),
+    };
+    SeenPod { uid: Uid::from(format!("uid-{name}")), created: Some(created.parse().unwrap()), fact }
+}
+
+/// A bench whose cluster has pods, and what its watch is told by.
+async fn podded(
+    folder: &Path,
+    world: &Arc<World>,
+    now: &str,
+) -> (Bench, PodKeeper, Arc<Podded>, mpsc::UnboundedSender<anyhow::Result<PodNews>>) {
+    let mut bench = start(folder, world, now, None, "2026-10-01").await;
+    let (tell, news) = mpsc::unbounded_channel();
+    let pods = Arc::new(Podded {
+        listed: Mutex::new(Ok(Vec::new())),
+        news: tokio::sync::Mutex::new(news),
+        asked: AtomicUsize::new(0),
+    });
+    let mut cluster = bench.sampler.clusters[0].clone();
+    cluster.pods = Some(Arc::clone(&pods) as Arc<dyn Pods>);
+    bench.sampler.clusters = vec![cluster.clone()];
+    let keeper = PodKeeper {
+        shared: bench.shared.clone(),
+        clusters: vec![cluster],
+        settle: SETTLE,
+        listed: Bell::new(),
+    };
+    (bench, keeper, pods, tell)
+}
+
+/// Lets the keeper follow until that holds.
+async fn follow_until(keeper: &PodKeeper, holds: impl AsyncFn() -> bool) -> anyhow::Result<()> {
+    let stop = CancellationToken::new();
+    let waiting = async {
+        for _ in 0..500 {
+            if holds().await {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        stop.cancel();
+    };
+    let (followed, ()) = tokio::join!(keeper.follow(&keeper.clusters[0], stop.clone()), waiting);
+    followed
+}
+
+#[tokio::test]
+async fn an_hour_waits_until_pods_were_listed_after_it_had_settled() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = Arc::new(World::default());
+    let (bench, keeper, pods, _tell) = podded(folder.path(), &world, "2026-10-01T09:30:00Z").await;
+    bench.observer.run().await.unwrap();
+    assert_eq!(keeper.run().await.unwrap(), "1 lists of pods");
+    bench.shared.clock.advance(Duration::from_mins(36));
+    bench.sampler.run().await.unwrap();
+    assert!(bench.recorded().await.is_empty(), "the list is from within the hour");
+
+    *pods.listed.lock().unwrap() = Err(anyhow::anyhow!("forbidden"));
+    let told = format!("{:#}", keeper.run().await.unwrap_err());
+    assert_eq!(told, "cluster c: forbidden");
+    bench.sampler.run().await.unwrap();
+    assert!(bench.recorded().await.is_empty());
+
+    // Made in the hour before it was ever seen, and after it.
+    *pods.listed.lock().unwrap() =
+        Ok(vec![pod("in", "2026-10-01T09:10:00Z"), pod("late", "2026-10-01T10:01:00Z")]);
+    assert_eq!(keeper.run().await.unwrap(), "1 lists of pods");
+    keeper.listed.rung().await;
+    bench.sampler.run().await.unwrap();
+    assert_eq!(*world.known.lock().unwrap(), [(hour("2026-10-01T09:00:00Z"), vec!["in".to_owned()])]);
+
+    let asked = pods.asked.load(Ordering::SeqCst);
+    assert_eq!(keeper.run().await.unwrap(), "0 lists of pods", "once for every hour");
+    assert_eq!(pods.asked.load(Ordering::SeqCst), asked);
+    bench.close().await;
+}
+
+#[tokio::test]
+async fn a_pod_that_is_gone_before_its_hour_is_measured_is_known_to_it_whenever_it_is_measured() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = Arc::new(World::default());
+    let (bench, keeper, _pods, tell) = podded(folder.path(), &world, "2026-10-01T09:30:00Z").await;
+    bench.observer.run().await.unwrap();
+    let short = pod("short", "2026-10-01T09:29:30Z");
+    tell.send(Ok(PodNews::Begun)).unwrap();
+    tell.send(Ok(PodNews::Seen(short.clone()))).unwrap();
+    tell.send(Ok(PodNews::Gone(short.uid.clone()))).unwrap();
+    let ledger = bench.shared.ledger.clone();
+    let (at, everything) = (hour("2026-10-01T09:00:00Z"), Scope::everything());
+    let remembered = async |hour| ledger.pods(&everything, &ClusterName::from("c"), hour).await.unwrap();
+    follow_until(&keeper, async || !remembered(at).await.is_empty()).await.unwrap();
+    assert_eq!(remembered(at).await[0].until, Some(bench.shared.clock.now()));
+
+    bench.shared.clock.advance(Duration::from_mins(36));
+    keeper.run().await.unwrap();
+    let before = remembered(at).await;
+    bench.sampler.run().await.unwrap();
+    assert_eq!(*world.known.lock().unwrap(), [(at, vec!["short".to_owned()])]);
+
+    // Days later, after lists and watches that know nothing of it, the same is known of the hour.
+    bench.shared.clock.advance(Duration::from_hours(50));
+    tell.send(Ok(PodNews::Seen(pod("new", "2026-10-03T12:00:00Z")))).unwrap();
+    let later = hour("2026-10-03T12:00:00Z");
+    follow_until(&keeper, async || !remembered(later).await.is_empty()).await.unwrap();
+    keeper.run().await.unwrap();
+    assert_eq!(remembered(at).await, before);
+    bench.close().await;
+}
+
+#[tokio::test]
+async fn a_broken_watch_shows_until_it_works_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = Arc::new(World::default());
+    let (bench, keeper, _pods, tell) = podded(folder.path(), &world, "2026-10-01T09:30:00Z").await;
+    let label = ClusterLabel { cluster: "c".to_owned() };
+    let metrics = bench.shared.metrics.clone();
+    let broken = || metrics.pod_watch_broken.get_or_create(&label).get();
+    for _ in 0..2 {
+        tell.send(Ok(PodNews::Broken("forbidden".to_owned()))).unwrap();
+    }
+    tell.send(Err(anyhow::anyhow!("nobody answers"))).unwrap();
+    let (ledger, everything) = (bench.shared.ledger.clone(), Scope::everything());
+    let here = async || ledger.pods_now(&everything, &ClusterName::from("c")).await.unwrap();
+    let was_broken = std::cell::Cell::new(false);
+    follow_until(&keeper, async || {
+        if !was_broken.get() && broken() == 1 {
+            was_broken.set(true);
+            tell.send(Ok(PodNews::Seen(pod("seen", "2026-10-01T09:00:00Z")))).unwrap();
+        }
+        was_broken.get() && broken() == 0 && !here().await.is_empty()
+    })
+    .await
+    .unwrap();
+    assert!(was_broken.get());
+    assert_eq!((broken(), here().await), (0, [Uid::from("uid-seen")].into()));
+    bench.close().await;
+}
+
+#[tokio::test]
+async fn a_follower_that_was_replaced_stops() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = Arc::new(World::default());
+    let (bench, keeper, _pods, tell) = podded(folder.path(), &world, "2026-10-01T09:30:00Z").await;
+    bench.shared.ledger.acquire().await.unwrap();
+    tell.send(Ok(PodNews::Seen(pod("seen", "2026-10-01T09:00:00Z")))).unwrap();
+    let followed = follow_until(&keeper, async || false);
+    let told = tokio::select! {
+        followed = followed => followed.unwrap_err().to_string(),
+        () = tokio::time::sleep(Duration::from_secs(10)) => panic!("it goes on"),
+    };
+    assert!(told.contains("another writer has taken over"), "{told}");
+    bench.close().await;
+}

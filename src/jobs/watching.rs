@@ -1,0 +1,59 @@
+//! Whether the watch on pods works, said once when that changes.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::Shared;
+use crate::telemetry::ClusterLabel;
+
+/// How long a watch that cannot be had is waited for, at first; the watch itself tries again by its own measure.
+const DELAY_MIN: Duration = Duration::from_secs(1);
+/// How long at most.
+const DELAY_MAX: Duration = Duration::from_mins(1);
+
+/// The watch as people hear of it.
+#[derive(Debug)]
+pub(super) struct Watching<'a> {
+    shared: &'a Shared,
+    label: ClusterLabel,
+    broken: Option<String>,
+    delay: Duration,
+    /// Before this nobody is asked.
+    pub(super) resume: Instant,
+}
+
+impl<'a> Watching<'a> {
+    pub(super) fn new(shared: &'a Shared, cluster: &str) -> Self {
+        let label = ClusterLabel { cluster: cluster.to_owned() };
+        shared.metrics.pod_watch_broken.get_or_create(&label).set(0);
+        Self { shared, label, broken: None, delay: DELAY_MIN, resume: Instant::now() }
+    }
+
+    /// It does not work, and tries again by itself.
+    pub(super) fn broken(&mut self, reason: String) {
+        self.shared.metrics.pod_watch_broken.get_or_create(&self.label).set(1);
+        if self.broken.as_ref() != Some(&reason) {
+            tracing::warn!(
+                cluster.name = self.label.cluster,
+                "the watch on pods is broken and tried again by itself; meanwhile only lists tell of them: {reason}"
+            );
+        }
+        self.broken = Some(reason);
+    }
+
+    /// It is not to be had: it is asked for again, later each time.
+    pub(super) fn refused(&mut self, reason: String) {
+        self.broken(reason);
+        self.resume = Instant::now() + self.delay;
+        self.delay = self.delay.saturating_mul(2).min(DELAY_MAX);
+    }
+
+    pub(super) fn works(&mut self) {
+        self.delay = DELAY_MIN;
+        if self.broken.take().is_some() {
+            self.shared.metrics.pod_watch_broken.get_or_create(&self.label).set(0);
+            tracing::info!(cluster.name = self.label.cluster, "the watch on pods works again");
+        }
+    }
+}
