@@ -1,7 +1,7 @@
 //! Pods of virtual clusters: in which virtual namespace each was, when.
 //!
 //! Kept only where their labels are read from Kubernetes. A watch tells of each as it comes and goes, a complete list
-//! of what the watch missed. Pods are many: at 10,000 a day this is some 2.5 MB a day, most of it never read again once
+//! of what the watch missed. Pods are many: at 10,000 a day this is 2.2 MB a day, most of it never read again once
 //! the metrics store has forgotten their hours. Nothing forgets them yet.
 
 use std::collections::{BTreeMap, BTreeSet};

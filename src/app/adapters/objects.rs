@@ -44,13 +44,13 @@ impl<T> Following<T> {
                 None => stream.insert(begin(&objects.collector().await?)),
             };
             tokio::select! {
-                next = following.next() => match next {
-                    Some(next) => return Ok(next),
-                    None => {
-                        *stream = None;
-                        anyhow::bail!("the watch ended");
+                next = following.next() => {
+                    if let Some(next) = next {
+                        return Ok(next);
                     }
-                },
+                    *stream = None;
+                    anyhow::bail!("the watch ended");
+                }
                 () = self.renewed.notified() => *stream = None,
             }
         }
