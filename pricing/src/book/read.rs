@@ -115,7 +115,7 @@ fn assemble(documents: &[Document], problems: &Problems, zone: BillingZone) -> O
         }
     }
     let parts = || by_date.values().flatten().chain(&wide);
-    let adjustments = rules::adjustments(parts());
+    let adjustments = rules::adjustments(parts(), by_date.keys().next().copied(), zone);
     let editions: Vec<Placed<'_, Edition>> =
         by_date.iter().filter_map(|(from, parts)| edition::merge(*from, parts)).collect();
     rules::versions_differ(&editions);

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Edition, Model, Policy, PriceBook, Problem};
+use super::{AdjustmentOn, Edition, Model, Policy, PriceBook, Problem};
 use crate::names::{
     ClusterName, Namespace, Pool, PriceClass, Service, StorageClass, TenantName, TrafficClass,
 };
@@ -81,9 +81,30 @@ impl PriceBook {
             check_metered(edition, seen, &mut problems);
             check_people(edition, seen, &mut problems);
         }
+        self.check_adjustments(seen, hours, &mut problems);
         problems.sort();
         problems.dedup();
         problems
+    }
+
+    /// Adjustments of those days for tenants that do not exist: they are shown on nobody's cost centre.
+    fn check_adjustments(&self, seen: &Seen, hours: HourRange, problems: &mut Vec<Problem>) {
+        let (from, until) = (self.zone.day_of(hours.from), self.zone.day_of(hours.until.previous()));
+        for adjustment in self.adjustments.iter().filter(|entry| (from..=until).contains(&entry.date)) {
+            if let AdjustmentOn::Tenant(tenant) = &adjustment.on
+                && !seen.tenants.contains(tenant)
+            {
+                let reference = &adjustment.reference;
+                problems.push(Problem {
+                    file: "price book".to_owned(),
+                    line: None,
+                    column: None,
+                    path: String::new(),
+                    message: format!("the adjustment `{reference}` is for `{tenant}`, which is no tenant"),
+                    mend: "correct the name, or give it to a cost centre".to_owned(),
+                });
+            }
+        }
     }
 
     /// The editions that hold in some of the hours.

@@ -8,11 +8,11 @@ use defray_pricing::book::{
     MonthlyAmount, NodeCost, Override, Policy, PoolPrice, PriceBook, SharedCost, SharedWhat, Terms, Tier,
     Weights,
 };
-use defray_pricing::charge::Kind;
+use defray_pricing::charge::{Charge, Kind, LineKey};
 use defray_pricing::money::{Money, UnitPrice};
 use defray_pricing::names::{CostCenter, PriceClass, TenantName};
 use defray_pricing::ownership::{NamespaceState, Owners, TenantState};
-use defray_pricing::quantity::Quantity;
+use defray_pricing::quantity::{Quantity, Unit};
 use defray_pricing::time::{BillingZone, Hour, HourRange};
 use defray_pricing::usage::{ComputeRow, NodeRow, StorageRow, UsageHour};
 use proptest::collection::{btree_map, vec};
@@ -302,7 +302,7 @@ fn bands() -> impl Strategy<Value = Vec<Band>> {
         1 => unit_price().prop_map(|price| BandRate::Price(MeteredRate::PerUnit(price))),
         1 => unit_price().prop_map(|price| BandRate::Price(MeteredRate::PerUnitMonth(price))),
     ];
-    let above = prop_oneof![1..20_000_000_i64, (1..60_i64).prop_map(|n| n * 500_000)];
+    let above = prop_oneof![1..2_000_000_i64, (1..60_i64).prop_map(|n| n * 250_000)];
     btree_map(above, rate, 1..4).prop_map(|bands| {
         let band = |(above, rate)| Band { above: Quantity::from_micros(above), rate };
         bands.into_iter().map(band).collect()
@@ -317,7 +317,7 @@ fn tiers() -> impl Strategy<Value = Vec<Tier>> {
         (Kind::Storage, "f*"),
         (Kind::Network, "*"),
     ];
-    btree_map(0..COUNTED.len(), bands(), 0..3).prop_map(|tiers| {
+    btree_map(0..COUNTED.len(), bands(), 0..=COUNTED.len()).prop_map(|tiers| {
         let tier = |(n, bands): (usize, _)| Tier { kind: COUNTED[n].0, item: pattern(COUNTED[n].1), bands };
         tiers.into_iter().map(tier).collect()
     })
@@ -351,8 +351,51 @@ pub(crate) fn terms() -> impl Strategy<Value = BTreeMap<CostCenter, Terms>> {
             minimum_fee,
         },
     );
-    btree_map(0..3_u8, one, 0..3)
+    btree_map(0..3_u8, one, 0..=3)
         .prop_map(|terms| terms.into_iter().map(|(n, t)| (CostCenter::from(format!("CC-{n}")), t)).collect())
+}
+
+/// Charges as a month may have them, in no order: most on cost centres that may have terms.
+pub(crate) fn charges() -> impl Strategy<Value = Vec<Charge>> {
+    const KINDS: [(Kind, &str); 11] = [
+        (Kind::Compute, "cpu"),
+        (Kind::Compute, "memory"),
+        (Kind::Compute, GPU),
+        (Kind::DedicatedPool, "node"),
+        (Kind::Storage, "fast"),
+        (Kind::Storage, "slow"),
+        (Kind::Network, "all"),
+        (Kind::LoadBalancer, "load_balancer"),
+        (Kind::ServiceFee, "logging"),
+        (Kind::SharedCost, "licence"),
+        (Kind::Idle, "one"),
+    ];
+    let tenant = prop_oneof![
+        8 => (0..TENANTS.len()).prop_map(|n| TenantName::from(TENANTS[n])),
+        1 => Just(TenantName::platform()),
+        1 => Just(TenantName::unassigned()),
+    ];
+    let cost_center = (0..4_u8).prop_map(|n| CostCenter::from(format!("CC-{n}")));
+    let amount = (micros(30_000_000), unit_price(), any::<bool>(), 0..9_000_000_000_000_000_000_i128);
+    let one = (cost_center, tenant, 0..KINDS.len(), 0..POOLS.len(), amount);
+    let one = one.prop_map(|(cost_center, tenant, n, pool, (quantity, price, listed, attos))| {
+        let (kind, item) = KINDS[n];
+        let listed = listed && kind.is_direct();
+        let amount = if listed { price.times(quantity).unwrap() } else { Money::from_attos(attos) };
+        let key = LineKey {
+            cost_center,
+            tenant,
+            cluster: Some(CLUSTERS[pool % 2].into()),
+            virtual_namespace: None,
+            kind,
+            class: matches!(kind, Kind::Compute | Kind::DedicatedPool).then(|| class(pool, true)),
+            item: item.to_owned(),
+            unit_price: listed.then_some(price),
+        };
+        let quantity = kind.is_direct().then_some((quantity, Unit::CoreHours));
+        Charge { key, namespace: None, quantity, amount }
+    });
+    vec(one, 0..24)
 }
 
 /// Adjustments in and around October, for tenants and cost centres that exist and that do not.

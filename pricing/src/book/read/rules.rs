@@ -11,7 +11,7 @@ use crate::book::{
 use crate::charge::Kind;
 use crate::names::CostCenter;
 use crate::problem::Refused;
-use crate::time::{BillingZone, Hour};
+use crate::time::{BillingZone, Hour, Period};
 
 /// The more specific first: the pool decides, then the instance type, the capacity type, the cluster.
 pub(super) fn by_class(a: &PoolPrice, b: &PoolPrice) -> Ordering {
@@ -233,12 +233,26 @@ pub(super) fn versions_differ(editions: &[Placed<'_, Edition>]) {
     names_differ(editions, "version", |edition| &edition.version);
 }
 
-/// The adjustments of all files, by date and reference. A reference stands for one of them.
-pub(super) fn adjustments<'p, 'd: 'p>(parts: impl Iterator<Item = &'p Part<'d>>) -> Vec<Adjustment> {
+/// The adjustments of all files, by date and reference. A reference stands for one of them, and each is in a
+/// month that the first edition (from the hour `first`) reaches.
+pub(super) fn adjustments<'p, 'd: 'p>(
+    parts: impl Iterator<Item = &'p Part<'d>>,
+    first: Option<Hour>,
+    zone: BillingZone,
+) -> Vec<Adjustment> {
     let placed: Vec<_> = parts.flat_map(|part| part.adjustments.items.iter().cloned()).collect();
     for (a, b) in pairs(&placed).filter(|(a, b)| a.value.reference == b.value.reference) {
         let message = format!("the reference `{}` is already given in {}", b.value.reference, a.at());
         b.place.refuse(message, "if it is not the same adjustment twice, give it a reference of its own");
+    }
+    if let Some(first) = first {
+        for adjustment in &placed {
+            let period = Period::of_date(adjustment.value.date);
+            if zone.hours(period).until <= first {
+                let message = format!("no prices are in force in {period}, so it would be on no statement");
+                adjustment.place.refuse(message, "date it in a month that is charged, or remove it");
+            }
+        }
     }
     let mut adjustments: Vec<Adjustment> = placed.into_iter().map(|placed| placed.value).collect();
     adjustments.sort_by(|a, b| (a.date, &a.reference).cmp(&(b.date, &b.reference)));

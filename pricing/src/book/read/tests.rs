@@ -296,6 +296,23 @@ fn what_exists_without_a_price_is_told() {
             "price book 2026-10.1: the service `vault` has no price (add it to `services`; a price of zero is a price)",
         ]
     );
+    let day = |seen: &Seen| {
+        let told = book.check(seen, hours("2026-10-14T00:00:00Z", "2026-10-15T00:00:00Z"));
+        told.iter()
+            .filter(|problem| problem.message.contains("adjustment"))
+            .map(ToString::to_string)
+            .collect()
+    };
+    let known: Vec<String> = day(&seen);
+    assert_eq!(known, [""; 0]);
+    let unknown: Vec<String> = day(&Seen { tenants: [].into(), ..seen.clone() });
+    assert_eq!(
+        unknown,
+        [
+            "price book: the adjustment `CN-2026-117` is for `devteam-a`, which is no tenant (correct the name, or give it \
+          to a cost centre)"
+        ]
+    );
     let before = told(hours("2026-09-01T00:00:00Z", "2026-09-02T00:00:00Z"));
     assert_eq!(before.len(), 1, "{before:?}");
     assert!(before[0].contains("no price is in force from 2026-09-01T00:00:00Z"), "{before:?}");
