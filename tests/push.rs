@@ -104,13 +104,15 @@ fn month(period: &str, cents: &[(&str, i128)]) -> MonthRecord {
                 unit_price: None,
             };
             let quantity = Some((Quantity::from_micros(24_000_000_000), Unit::CoreHours));
-            let line = Line { key, quantity, unit_price: None, exact: amount, rounding: Money::ZERO, amount };
+            let (exact, rounding) = (amount, Money::ZERO);
+            let line = Line { key, quantity, unit_price: None, exact, rounding, amount, reporting: None };
             Statement {
                 cost_center: "CC1234".into(),
                 tenant: (*tenant).into(),
                 lines: vec![line],
                 exact: amount,
                 amount,
+                reporting: None,
             }
         })
         .collect();

@@ -6,7 +6,7 @@ use std::collections::btree_map::Entry;
 use chrono::NaiveDate;
 use defray_pricing::charge::{Charge, LineKey};
 use defray_pricing::digest::Digest;
-use defray_pricing::names::Namespace;
+use defray_pricing::names::{CostCenter, Namespace, TenantName};
 use defray_pricing::time::{Hour, Period};
 
 use defray_pricing::money::Money;
@@ -16,7 +16,7 @@ use sqlx::AssertSqlSafe;
 
 use crate::backend::args;
 use crate::codec::charges as codec;
-use crate::columns::{charge_columns, push_charge, read_charge};
+use crate::columns::{charge_columns, push_charge, read_charge, read_money};
 use crate::controls::RatedDay;
 use crate::{Ledger, LedgerError, Scope, WriteGuard, controls};
 
@@ -154,6 +154,48 @@ impl Ledger {
         let rows = self.read().await?.fetch(AssertSqlSafe(sql), values).await?;
         rows.into_iter()
             .map(|mut row| Ok(DailyAmount { day: row.parse("a day")?, charge: read_charge(&mut row)? }))
+            .collect()
+    }
+}
+
+/// What one tenant was charged on one cost centre on one day, before what acts on the month.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DailyTotal {
+    /// The day in the billing zone.
+    pub day: NaiveDate,
+    /// The tenant.
+    pub tenant: TenantName,
+    /// The cost centre.
+    pub cost_center: CostCenter,
+    /// All of it, exact.
+    pub amount: Money,
+}
+
+impl Ledger {
+    /// Totals of the days `[from, until)`, in the order of day, cost centre, tenant.
+    pub async fn daily_totals(
+        &self,
+        scope: &Scope,
+        from: NaiveDate,
+        until: NaiveDate,
+    ) -> Result<Vec<DailyTotal>, LedgerError> {
+        let mut values = args![from.to_string(), until.to_string()];
+        let limit = scope.and_tenant(&mut values);
+        let sql = format!(
+            "SELECT day, cost_center, tenant, CAST(SUM(amount_units) AS BIGINT), CAST(SUM(amount_nanos) AS BIGINT), \
+             CAST(SUM(amount_attos) AS BIGINT) FROM day_charges WHERE day >= $1 AND day < $2{limit} \
+             GROUP BY day, cost_center, tenant ORDER BY day, cost_center, tenant"
+        );
+        let rows = self.read().await?.fetch(AssertSqlSafe(sql), values).await?;
+        rows.into_iter()
+            .map(|mut row| {
+                Ok(DailyTotal {
+                    day: row.parse("a day")?,
+                    cost_center: CostCenter::from(row.text()?),
+                    tenant: TenantName::from(row.text()?),
+                    amount: read_money(&mut row)?,
+                })
+            })
             .collect()
     }
 }

@@ -57,6 +57,14 @@ pub(crate) fn push_money(values: &mut Vec<Value>, amount: Money) -> Result<(), L
     Ok(())
 }
 
+pub(crate) fn push_money_or(values: &mut Vec<Value>, amount: Option<Money>) -> Result<(), LedgerError> {
+    match amount {
+        Some(amount) => push_money(values, amount)?,
+        None => values.extend([Value::from(None::<i64>), Value::from(None::<i64>), Value::from(None::<i64>)]),
+    }
+    Ok(())
+}
+
 pub(crate) fn push_charge(values: &mut Vec<Value>, charge: &Charge) -> Result<(), LedgerError> {
     push_key(values, &charge.key);
     values.push(Value::from(charge.namespace.as_ref().map(Namespace::as_str)));
@@ -108,6 +116,14 @@ pub(crate) fn read_quantity(row: &mut Fields) -> Result<Option<(Quantity, Unit)>
 
 pub(crate) fn read_money(row: &mut Fields) -> Result<Money, LedgerError> {
     Ok(Money::from_parts(row.int()?, row.int()?, row.int()?)?)
+}
+
+pub(crate) fn read_money_or(row: &mut Fields) -> Result<Option<Money>, LedgerError> {
+    match (row.int_or()?, row.int_or()?, row.int_or()?) {
+        (None, None, None) => Ok(None),
+        (Some(units), Some(nanos), Some(attos)) => Ok(Some(Money::from_parts(units, nanos, attos)?)),
+        _ => Err(LedgerError::Corrupt("half an amount".to_owned())),
+    }
 }
 
 pub(crate) fn read_charge(row: &mut Fields) -> Result<Charge, LedgerError> {

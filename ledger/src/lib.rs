@@ -28,7 +28,7 @@ mod pods;
 mod scope;
 mod transaction;
 
-pub use charges::{ChargeDay, DailyAmount};
+pub use charges::{ChargeDay, DailyAmount, DailyTotal};
 pub use controls::RatedDay;
 pub use error::{LedgerError, OpenError};
 pub use guard::WriteGuard;

@@ -35,10 +35,10 @@ macro_rules! steps {
     };
 }
 
-const STEPS: [Step; 3] = steps![(1, "ledger"), (2, "pods"), (3, "recovery")];
+const STEPS: [Step; 4] = steps![(1, "ledger"), (2, "pods"), (3, "recovery"), (4, "reporting")];
 
 /// The schema this release writes: the last of the steps.
-const SCHEMA: i64 = 3;
+const SCHEMA: i64 = 4;
 
 /// What may be done to have a ledger of this release's schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -70,6 +70,11 @@ both! {
             assert!(ledger.daily(&nobody, from, until).await.unwrap().is_empty());
             assert!(ledger.day_charges(&nobody, put.day).await.unwrap().is_empty());
         }
+        let totals = ledger.daily_totals(&only("team-a"), from, until).await.unwrap();
+        let sum = Money::sum(daily.iter().map(|amount| amount.charge.amount)).unwrap();
+        let of: Vec<_> = totals.iter().map(|t| (t.day, t.tenant.clone(), t.cost_center.as_str(), t.amount)).collect();
+        assert_eq!(of, [(put.day, a, "CC-team-a", sum)]);
+        assert_eq!(ledger.daily_totals(&Scope::everything(), from, until).await.unwrap().len(), 2);
         let both = ledger.daily(&Scope::tenants(["team-a".into(), "team-b".into()].into()), from, until).await.unwrap();
         assert_eq!(both, ledger.daily(&Scope::everything(), from, until).await.unwrap());
         assert!(ledger.daily(&Scope::everything(), day("2026-10-06"), until).await.unwrap().is_empty());

@@ -7,11 +7,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::digest::Digest;
+use crate::exchange::ExchangeRate;
 use crate::money::{Currency, UnitPrice};
 use crate::names::{CostCenter, Service, StorageClass, TenantName, TrafficClass};
-use crate::time::{BillingZone, Hour, HourRange};
+use crate::time::{BillingZone, Hour, HourRange, Period};
 
 mod adjustments;
+mod budgets;
 mod canonical;
 mod lookup;
 mod pattern;
@@ -21,10 +23,14 @@ mod tiers;
 
 pub use crate::problem::Problem;
 pub use adjustments::{Adjustment, AdjustmentOn};
+pub use budgets::{Budget, BudgetOf};
 pub use pattern::{Pattern, PatternError};
 pub use read::Source;
 pub use seen::Seen;
 pub use tiers::{Band, BandRate, Tier};
+
+/// By currency and month.
+pub type ExchangeRates = BTreeMap<Currency, BTreeMap<Period, ExchangeRate>>;
 
 /// All editions, earliest first; never empty, one currency.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +43,10 @@ pub struct PriceBook {
     pub editions: Vec<Edition>,
     /// Corrections by hand, by date and reference. Each has a reference of its own.
     pub adjustments: Vec<Adjustment>,
+    /// What a unit of the book's currency is worth in others.
+    pub rates: ExchangeRates,
+    /// What tenants and cost centres mean to spend, by whose and when.
+    pub budgets: Vec<Budget>,
     /// Of everything it says, labels included; formatting, comments and the split into files do not count.
     pub digest: Digest,
 }
@@ -267,6 +277,8 @@ pub struct Terms {
     pub percentage_kinds: BTreeSet<crate::charge::Kind>,
     /// The least that a month costs before adjustments, by the hours in which it had a tenant.
     pub minimum_fee: Option<MonthlyAmount>,
+    /// The currency its statements are shown in beside the book's.
+    pub reporting_currency: Option<Currency>,
 }
 
 /// A unit price for one cost centre.

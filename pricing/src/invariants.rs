@@ -8,7 +8,7 @@ use crate::charge::Kind;
 use crate::money::Money;
 use crate::names::ClusterName;
 use crate::rating::RatedHour;
-use crate::statement::{PeriodStatements, Statement};
+use crate::statement::{PeriodStatements, Reporting, Statement};
 use crate::time::{Hour, Period};
 
 /// A result that contradicts itself. It must not be kept.
@@ -193,6 +193,10 @@ fn check_statement(
     }
     adds_up(&name, Money::sum(statement.lines.iter().map(|line| line.amount))?, statement.amount)?;
     adds_up(&name, Money::sum(statement.lines.iter().map(|line| line.exact))?, statement.exact)?;
+    if let Some(Reporting { currency, converted: Some(converted) }) = statement.reporting {
+        let lines = statement.lines.iter().map(|line| line.reporting.unwrap_or_default());
+        adds_up(&format!("{name}, in {currency}"), Money::sum(lines)?, converted.amount)?;
+    }
     if statement.lines.windows(2).all(|pair| matches!(pair, [a, b] if a.key < b.key)) {
         Ok(())
     } else {

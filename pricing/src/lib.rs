@@ -11,6 +11,7 @@ pub mod book;
 pub mod charge;
 pub mod decimal;
 pub mod digest;
+pub mod exchange;
 pub mod invariants;
 pub mod money;
 pub mod names;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::charge::{Charge, LineKey};
+use crate::exchange::ExchangeRate;
 use crate::money::{Currency, Money, UnitPrice};
 use crate::names::{CostCenter, TenantName};
 use crate::quantity::{Quantity, Unit};
@@ -33,6 +34,8 @@ pub struct Line {
     pub rounding: Money,
     /// Whole minor units.
     pub amount: Money,
+    /// Whole minor units of the statement's reporting currency; none where it has none or no rate.
+    pub reporting: Option<Money>,
 }
 
 /// One tenant on one cost centre for one billing period.
@@ -47,6 +50,27 @@ pub struct Statement {
     /// The sum of the lines' exact amounts.
     pub exact: Money,
     /// The total: whole minor units, the sum of the lines' amounts.
+    pub amount: Money,
+    /// The same in the reporting currency of its cost centre, if it has one.
+    pub reporting: Option<Reporting>,
+}
+
+/// A statement in another currency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reporting {
+    /// The reporting currency.
+    pub currency: Currency,
+    /// None while the price book has no rate for the month, which then cannot be closed.
+    pub converted: Option<Converted>,
+}
+
+/// A statement's total, converted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Converted {
+    /// Units of the reporting currency for a unit of the ledger's.
+    pub rate: ExchangeRate,
+    /// The exact total times the rate, rounded half away from zero to the minor unit of the reporting
+    /// currency; the sum of the lines' reporting amounts.
     pub amount: Money,
 }
 

@@ -61,7 +61,7 @@ fn lines<W: Write, E: std::error::Error + 'static>(
         for column in &definition.columns {
             // A sum needs a grouping, which the definition's reader sees to.
             if let Value::Field(field) = column.value {
-                rows.write_field(field.of_line(month, line)?)?;
+                rows.write_field(field.of_line(month, statement, line)?)?;
             }
         }
         rows.write_record(None::<&[u8]>)?;

@@ -103,6 +103,9 @@ struct StatementView<'a> {
     amount: String,
     coverage: Option<String>,
     lines: Vec<LineView<'a>>,
+    reporting_currency: Option<String>,
+    exchange_rate: Option<String>,
+    reporting_amount: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -122,10 +125,14 @@ struct LineView<'a> {
     rounding: Option<String>,
     amount: Option<String>,
     coverage: Option<String>,
+    reporting_amount: Option<String>,
 }
 
 fn statement_view<'a>(month: &Month, statement: &'a Statement) -> Result<StatementView<'a>, Overflow> {
-    let lines: Result<Vec<_>, _> = statement.lines.iter().map(|line| line_view(month, line)).collect();
+    let lines: Result<Vec<_>, _> =
+        statement.lines.iter().map(|line| line_view(month, statement, line)).collect();
+    let reporting = statement.reporting;
+    let converted = reporting.and_then(|reporting| Some((reporting.currency, reporting.converted?)));
     Ok(StatementView {
         cost_center: statement.cost_center.as_str(),
         tenant: statement.tenant.as_str(),
@@ -133,10 +140,13 @@ fn statement_view<'a>(month: &Month, statement: &'a Statement) -> Result<Stateme
         amount: statement.amount.format(month.currency.exponent()),
         coverage: month.coverage_of_statement(statement)?,
         lines: lines?,
+        reporting_currency: reporting.map(|reporting| reporting.currency.to_string()),
+        exchange_rate: converted.map(|(_, converted)| converted.rate.to_string()),
+        reporting_amount: converted.map(|(currency, converted)| converted.amount.format(currency.exponent())),
     })
 }
 
-fn line_view<'a>(month: &Month, line: &'a Line) -> Result<LineView<'a>, Overflow> {
+fn line_view<'a>(month: &Month, statement: &Statement, line: &'a Line) -> Result<LineView<'a>, Overflow> {
     let key = &line.key;
     let class = key.class.as_ref();
     let priced = key.kind != Kind::Unpriced;
@@ -156,6 +166,11 @@ fn line_view<'a>(month: &Month, line: &'a Line) -> Result<LineView<'a>, Overflow
         rounding: priced.then(|| line.rounding.to_string()),
         amount: priced.then(|| line.amount.format(month.currency.exponent())),
         coverage: month.coverage_of(line)?,
+        reporting_amount: line
+            .reporting
+            .filter(|_| priced)
+            .zip(statement.reporting)
+            .map(|(amount, reporting)| amount.format(reporting.currency.exponent())),
     })
 }
 

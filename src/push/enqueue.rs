@@ -157,6 +157,7 @@ fn nothing_left(id: &str, prefix: &str) -> Option<Statement> {
         lines: Vec::new(),
         exact: Money::ZERO,
         amount: Money::ZERO,
+        reporting: None,
     })
 }
 

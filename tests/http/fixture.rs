@@ -256,6 +256,7 @@ fn line(key: LineKey, exact: Money, cores: Option<i64>) -> Line {
         exact,
         rounding: amount.checked_sub(exact).unwrap(),
         amount,
+        reporting: None,
     }
 }
 
@@ -266,5 +267,6 @@ fn statement(cost_center: &str, tenant: &str, lines: Vec<Line>) -> Statement {
         exact: Money::sum(lines.iter().map(|line| line.exact)).unwrap(),
         amount: Money::sum(lines.iter().map(|line| line.amount)).unwrap(),
         lines,
+        reporting: None,
     }
 }

@@ -2,16 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use defray_pricing::money::Money;
+use defray_pricing::exchange::RateError;
+use defray_pricing::money::{Money, UnknownCurrency};
 use defray_pricing::names::{ClusterName, CostCenter, TenantName};
-use defray_pricing::statement::{Line, PeriodStatements, Statement};
+use defray_pricing::statement::{Converted, Line, PeriodStatements, Reporting, Statement};
 use defray_pricing::time::Period;
 use sqlx::AssertSqlSafe;
 
 use super::{Coverage, MonthRecord};
-use crate::backend::args;
+use crate::backend::{Fields, args};
 use crate::columns::{
-    charge_columns, key_columns, read_charge, read_key, read_money, read_price, read_quantity,
+    charge_columns, key_columns, read_charge, read_key, read_money, read_money_or, read_price, read_quantity,
 };
 use crate::transaction::Transaction;
 use crate::{Ledger, LedgerError, Scope, controls};
@@ -63,7 +64,8 @@ async fn statements(
     let limit = scope.and_tenant(&mut values);
     let sql = format!(
         "SELECT n, cost_center, tenant, exact_units, exact_nanos, exact_attos, amount_units, amount_nanos, \
-         amount_attos FROM statements WHERE period = $1 AND version = $2{limit} ORDER BY n"
+         amount_attos, reporting_currency, exchange_rate, reporting_units, reporting_nanos, reporting_attos \
+         FROM statements WHERE period = $1 AND version = $2{limit} ORDER BY n"
     );
     let rows = tx.fetch(AssertSqlSafe(sql), values).await?;
     rows.into_iter()
@@ -74,6 +76,7 @@ async fn statements(
                 tenant: TenantName::from(row.text()?),
                 exact: read_money(&mut row)?,
                 amount: read_money(&mut row)?,
+                reporting: read_reporting(&mut row)?,
                 lines: lines.remove(&n).unwrap_or_default(),
             })
         })
@@ -93,7 +96,8 @@ async fn lines(
             "SELECT statement, ",
             key_columns!(),
             ", quantity, unit, unit_price, exact_units, exact_nanos, exact_attos, rounding_units, rounding_nanos, \
-             rounding_attos, amount_units, amount_nanos, amount_attos FROM statement_lines \
+             rounding_attos, amount_units, amount_nanos, amount_attos, reporting_units, reporting_nanos, \
+             reporting_attos FROM statement_lines \
              WHERE period = $1 AND version = $2{} ORDER BY statement, n"
         ),
         limit
@@ -108,9 +112,27 @@ async fn lines(
             exact: read_money(&mut row)?,
             rounding: read_money(&mut row)?,
             amount: read_money(&mut row)?,
+            reporting: read_money_or(&mut row)?,
         });
     }
     Ok(lines)
+}
+
+fn read_reporting(row: &mut Fields) -> Result<Option<Reporting>, LedgerError> {
+    let damaged =
+        |error: &dyn std::fmt::Display| LedgerError::Corrupt(format!("a reporting currency: {error}"));
+    let (currency, rate, amount) = (row.text_or()?, row.text_or()?, read_money_or(row)?);
+    let Some(currency) = currency else { return Ok(None) };
+    let currency = currency.parse().map_err(|error: UnknownCurrency| damaged(&error))?;
+    let converted = match (rate, amount) {
+        (None, None) => None,
+        (Some(rate), Some(amount)) => {
+            let rate = rate.parse().map_err(|error: RateError| damaged(&error))?;
+            Some(Converted { rate, amount })
+        }
+        _ => return Err(damaged(&"a rate without an amount, or an amount without a rate")),
+    };
+    Ok(Some(Reporting { currency, converted }))
 }
 
 async fn month_level(

@@ -1,11 +1,13 @@
 //! A month goes in whole, or not at all.
 
-use defray_pricing::statement::{Line, Statement};
+use defray_pricing::statement::{Line, Reporting, Statement};
 use defray_pricing::time::Period;
 
 use super::{MonthRecord, PeriodState};
 use crate::backend::{Value, args};
-use crate::columns::{charge_columns, key_columns, push_charge, push_key, push_money, push_quantity};
+use crate::columns::{
+    charge_columns, key_columns, push_charge, push_key, push_money, push_money_or, push_quantity,
+};
 use crate::transaction::Transaction;
 use crate::{Ledger, LedgerError, WriteGuard, controls};
 
@@ -122,15 +124,17 @@ async fn put_statement(
     let mut row = args![period, version, n, statement.cost_center.as_str(), statement.tenant.as_str()];
     push_money(&mut row, statement.exact)?;
     push_money(&mut row, statement.amount)?;
+    push_reporting(&mut row, statement.reporting)?;
     tx.insert(
         "statements (period, version, n, cost_center, tenant, exact_units, exact_nanos, exact_attos, \
-         amount_units, amount_nanos, amount_attos)",
+         amount_units, amount_nanos, amount_attos, reporting_currency, exchange_rate, reporting_units, \
+         reporting_nanos, reporting_attos)",
         vec![row],
     )
     .await?;
     let mut rows = Vec::with_capacity(statement.lines.len());
     for (line_n, line) in (0_i64..).zip(&statement.lines) {
-        let Line { key, quantity, unit_price, exact, rounding, amount } = line;
+        let Line { key, quantity, unit_price, exact, rounding, amount, reporting } = line;
         let mut row = args![period, version, n, line_n];
         push_key(&mut row, key);
         push_quantity(&mut row, *quantity);
@@ -138,6 +142,7 @@ async fn put_statement(
         push_money(&mut row, *exact)?;
         push_money(&mut row, *rounding)?;
         push_money(&mut row, *amount)?;
+        push_money_or(&mut row, *reporting)?;
         rows.push(row);
     }
     tx.insert(
@@ -145,9 +150,17 @@ async fn put_statement(
             "statement_lines (period, version, statement, n, ",
             key_columns!(),
             ", quantity, unit, unit_price, exact_units, exact_nanos, exact_attos, rounding_units, rounding_nanos, \
-             rounding_attos, amount_units, amount_nanos, amount_attos)"
+             rounding_attos, amount_units, amount_nanos, amount_attos, reporting_units, reporting_nanos, \
+             reporting_attos)"
         ),
         rows,
     )
     .await
+}
+
+fn push_reporting(row: &mut Vec<Value>, reporting: Option<Reporting>) -> Result<(), LedgerError> {
+    let converted = reporting.and_then(|reporting| reporting.converted);
+    row.push(Value::from(reporting.map(|reporting| reporting.currency.to_string())));
+    row.push(Value::from(converted.map(|converted| converted.rate.to_string())));
+    push_money_or(row, converted.map(|converted| converted.amount))
 }

@@ -9,7 +9,7 @@ use defray_pricing::digest::Digest;
 use defray_pricing::names::{ClusterName, Namespace, PriceClass, VirtualNamespace};
 use defray_pricing::quantity::{Quantity, Unit};
 use defray_pricing::rating::{Control, PoolControl};
-use defray_pricing::statement::{Line, PeriodStatements, Statement};
+use defray_pricing::statement::{Converted, Line, PeriodStatements, Reporting, Statement};
 use defray_pricing::time::{Hour, HourRange};
 use defray_pricing::usage::{
     ComputeRow, LoadBalancerRow, Minutes, NetworkRow, NodeRow, QuotaRow, Source, StorageRow, UsageHour,
@@ -167,6 +167,16 @@ pub(crate) fn control(seed: i64) -> Control {
     }
 }
 
+/// A currency with a rate, another without.
+fn reporting(has_rate: bool) -> Reporting {
+    let (rate, amount) = ("163.52".parse().unwrap(), "3650".parse().unwrap());
+    if has_rate {
+        Reporting { currency: "JPY".parse().unwrap(), converted: Some(Converted { rate, amount }) }
+    } else {
+        Reporting { currency: "KWD".parse().unwrap(), converted: None }
+    }
+}
+
 pub(crate) fn month(period: &str, inputs: &str, euros: i128) -> MonthRecord {
     let statements: Vec<Statement> = ["team-a", "team-b"]
         .into_iter()
@@ -179,6 +189,7 @@ pub(crate) fn month(period: &str, inputs: &str, euros: i128) -> MonthRecord {
                 exact: "22.320000000744".parse().unwrap(),
                 rounding: "-0.000000000744".parse().unwrap(),
                 amount,
+                reporting: (tenant == "team-a").then(|| "3650".parse().unwrap()),
             };
             let other = Line {
                 key: key(tenant, Kind::Idle, "default"),
@@ -187,6 +198,7 @@ pub(crate) fn month(period: &str, inputs: &str, euros: i128) -> MonthRecord {
                 exact: "-0.000000001".parse().unwrap(),
                 rounding: "0.000000001".parse().unwrap(),
                 amount: "0".parse().unwrap(),
+                reporting: (tenant == "team-a").then(|| "0".parse().unwrap()),
             };
             Statement {
                 cost_center: format!("CC-{tenant}").as_str().into(),
@@ -194,6 +206,7 @@ pub(crate) fn month(period: &str, inputs: &str, euros: i128) -> MonthRecord {
                 exact: "22.320000000743".parse().unwrap(),
                 lines: vec![line, other],
                 amount,
+                reporting: Some(reporting(tenant == "team-a")),
             }
         })
         .collect();

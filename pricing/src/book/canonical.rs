@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Adjustment, AdjustmentOn, Band, BandRate, Base, Basis, Edition, MeteredRate, Model, MonthlyAmount,
-    NodeCost, Policy, SharedWhat, Terms, Tier, Weights,
+    Adjustment, AdjustmentOn, Band, BandRate, Base, Basis, Budget, BudgetOf, Edition, ExchangeRates,
+    MeteredRate, Model, MonthlyAmount, NodeCost, Policy, SharedWhat, Terms, Tier, Weights,
 };
 use crate::digest::Digest;
 use crate::money::{Currency, UnitPrice};
@@ -15,19 +15,31 @@ const ENCODING: &str = "defray price book 2";
 
 /// Everything a book says, as a sequence of fields. Every optional or repeated thing is preceded by how
 /// many there are, so that no two books have one sequence.
-pub(super) fn digest(
-    currency: Currency,
-    zone: BillingZone,
-    editions: &[Edition],
-    adjustments: &[Adjustment],
-) -> Digest {
+pub(super) fn digest(currency: Currency, zone: BillingZone, editions: &[Edition], wide: &Wide<'_>) -> Digest {
     let mut fields = Fields(Vec::new());
     fields.text(ENCODING);
     fields.text(currency.code());
     fields.text(zone.name());
     fields.each(editions, Fields::edition);
-    fields.each(adjustments, Fields::adjustment);
+    fields.each(wide.adjustments, Fields::adjustment);
+    fields.count(wide.rates.len());
+    for (currency, months) in wide.rates {
+        fields.text(currency.code());
+        fields.count(months.len());
+        for (period, rate) in months {
+            fields.text(&period.to_string());
+            fields.number(rate.nanos());
+        }
+    }
+    fields.each(wide.budgets, Fields::budget);
     Digest::of_fields(fields.0.iter().map(String::as_bytes))
+}
+
+/// What belongs to no edition.
+pub(super) struct Wide<'b> {
+    pub(super) adjustments: &'b [Adjustment],
+    pub(super) rates: &'b ExchangeRates,
+    pub(super) budgets: &'b [Budget],
 }
 
 struct Fields(Vec<String>);
@@ -243,6 +255,23 @@ impl Fields {
         self.number(amount.attos());
     }
 
+    fn budget(&mut self, budget: &Budget) {
+        let Budget { of, from, until, per_month } = budget;
+        match of {
+            BudgetOf::CostCenter(name) => {
+                self.text("cost centre");
+                self.text(name.as_str());
+            }
+            BudgetOf::Tenant(name) => {
+                self.text("tenant");
+                self.text(name.as_str());
+            }
+        }
+        self.text(&from.to_string());
+        self.each(until, |f, until| f.text(&until.to_string()));
+        self.number(per_month.attos());
+    }
+
     fn tier(&mut self, tier: &Tier) {
         let Tier { kind, item, bands } = tier;
         self.text(kind.as_str());
@@ -260,7 +289,7 @@ impl Fields {
     }
 
     fn terms(&mut self, terms: &Terms) {
-        let Terms { overrides, tiers, percentage, percentage_kinds, minimum_fee } = terms;
+        let Terms { overrides, tiers, percentage, percentage_kinds, minimum_fee, reporting_currency } = terms;
         self.each(overrides, |f, entry| {
             f.text(entry.kind.as_str());
             f.text(entry.pool.as_str());
@@ -271,5 +300,6 @@ impl Fields {
         self.number(*percentage);
         self.each(percentage_kinds, |f, kind| f.text(kind.as_str()));
         self.each(minimum_fee, |f, amount| f.monthly(*amount));
+        self.each(reporting_currency, |f, currency| f.text(currency.code()));
     }
 }

@@ -1,13 +1,16 @@
 //! Which entry of an edition prices what.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    ClusterPrice, Edition, MeteredPrice, MeteredRate, Model, PoolPrice, SharedCost, SharedWhat, Terms, Tier,
-    Weights,
+    ClusterPrice, Edition, MeteredPrice, MeteredRate, Model, PoolPrice, PriceBook, SharedCost, SharedWhat,
+    Terms, Tier, Weights,
 };
 use crate::charge::{Kind, item};
+use crate::exchange::ExchangeRate;
+use crate::money::Currency;
 use crate::names::{ClusterName, CostCenter, Namespace, PriceClass, StorageClass, TrafficClass};
+use crate::time::Period;
 
 impl PoolPrice {
     /// Whether it prices a class in a cluster.
@@ -16,6 +19,28 @@ impl PoolPrice {
             && self.instance_type.matches(class.instance_type.as_str())
             && self.capacity_type.matches(class.capacity_type.as_str())
             && self.cluster.matches(cluster.as_str())
+    }
+}
+
+impl PriceBook {
+    /// The rate at which a month is converted into a reporting currency.
+    pub fn rate(&self, currency: Currency, period: Period) -> Option<ExchangeRate> {
+        self.rates.get(&currency)?.get(&period).copied()
+    }
+
+    /// The reporting currencies that a month has no rate for, with the cost centres that want them. While
+    /// there are any the month cannot be closed.
+    pub fn missing_rates(&self, period: Period) -> BTreeMap<Currency, BTreeSet<CostCenter>> {
+        let mut missing: BTreeMap<Currency, BTreeSet<CostCenter>> = BTreeMap::new();
+        let terms = self.terms_in(self.zone.hours(period)).map(|edition| &edition.cost_centers);
+        for (cost_center, terms) in terms.into_iter().flatten() {
+            if let Some(currency) = terms.reporting_currency
+                && self.rate(currency, period).is_none()
+            {
+                missing.entry(currency).or_default().insert(cost_center.clone());
+            }
+        }
+        missing
     }
 }
 

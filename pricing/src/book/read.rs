@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use super::canonical::Wide;
 use super::{Edition, PriceBook, Problem};
 use crate::money::Currency;
 use crate::problem::Problems;
@@ -23,6 +24,7 @@ mod terms;
 #[cfg(test)]
 mod tests;
 mod tiers;
+mod wide;
 
 use part::Part;
 
@@ -116,6 +118,9 @@ fn assemble(documents: &[Document], problems: &Problems, zone: BillingZone) -> O
     }
     let parts = || by_date.values().flatten().chain(&wide);
     let adjustments = rules::adjustments(parts(), by_date.keys().next().copied(), zone);
+    let rates = wide::all_rates(parts());
+    let budgets = wide::all_budgets(parts());
+    wide::reporting_currencies_have_rates(parts(), &rates);
     let editions: Vec<Placed<'_, Edition>> =
         by_date.iter().filter_map(|(from, parts)| edition::merge(*from, parts)).collect();
     rules::versions_differ(&editions);
@@ -125,6 +130,7 @@ fn assemble(documents: &[Document], problems: &Problems, zone: BillingZone) -> O
     }
     let currency: Currency = by_date.values().flatten().find_map(|part| part.currency.as_ref().ok())?.value;
     let editions: Vec<Edition> = editions.into_iter().map(|placed| placed.value).collect();
-    let digest = super::canonical::digest(currency, zone, &editions, &adjustments);
-    Some(PriceBook { currency, zone, editions, adjustments, digest })
+    let wide = Wide { adjustments: &adjustments, rates: &rates, budgets: &budgets };
+    let digest = super::canonical::digest(currency, zone, &editions, &wide);
+    Some(PriceBook { currency, zone, editions, adjustments, rates, budgets, digest })
 }

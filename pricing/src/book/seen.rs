@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{AdjustmentOn, Edition, Model, Policy, PriceBook, Problem};
 use crate::names::{
-    ClusterName, Namespace, Pool, PriceClass, Service, StorageClass, TenantName, TrafficClass,
+    ClusterName, CostCenter, Namespace, Pool, PriceClass, Service, StorageClass, TenantName, TrafficClass,
 };
 use crate::ownership::{NamespaceState, Owners};
 use crate::time::HourRange;
@@ -82,6 +82,7 @@ impl PriceBook {
             check_people(edition, seen, &mut problems);
         }
         self.check_adjustments(seen, hours, &mut problems);
+        self.check_rates(hours, &mut problems);
         problems.sort();
         problems.dedup();
         problems
@@ -104,6 +105,25 @@ impl PriceBook {
                     mend: "correct the name, or give it to a cost centre".to_owned(),
                 });
             }
+        }
+    }
+
+    /// Months without the rate of a reporting currency cannot be closed.
+    fn check_rates(&self, hours: HourRange, problems: &mut Vec<Problem>) {
+        let mut period = self.zone.period_of(hours.from);
+        while !hours.is_empty() && self.zone.hours(period).from < hours.until {
+            let edition = self.terms_in(self.zone.hours(period));
+            for (currency, cost_centers) in self.missing_rates(period) {
+                let Some(edition) = edition else { continue };
+                let names: Vec<&str> = cost_centers.iter().map(CostCenter::as_str).collect();
+                let message = format!(
+                    "{currency} has no exchange rate for {period}, in which it is the reporting currency of {}",
+                    names.join(", ")
+                );
+                let mend = format!("add it: currencies: {{{currency}: {{{period}: …}}}}");
+                problems.push(problem(edition, message, &mend));
+            }
+            period = period.next();
         }
     }
 

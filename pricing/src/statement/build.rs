@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::fit::fit;
+use super::fit::{convert, fit};
 use super::terms::Agreement;
-use super::{Line, MonthFacts, PeriodStatements, Statement, adjustments, terms};
+use super::{Line, MonthFacts, PeriodStatements, Reporting, Statement, adjustments, terms};
 use crate::Overflow;
 use crate::book::{Edition, PriceBook};
 use crate::charge::{Charge, Kind, LineKey, item};
@@ -87,6 +87,7 @@ impl<'b> Month<'b> {
                     lines: vec![line],
                     exact: Money::ZERO,
                     amount: Money::ZERO,
+                    reporting: None,
                 }),
             }
         }
@@ -94,6 +95,9 @@ impl<'b> Month<'b> {
             fit(statement, exponent)?;
         }
         let amount = round_period(&mut statements, edition, exponent)?;
+        for statement in &mut statements {
+            report(self.book, edition, self.period, statement)?;
+        }
         Ok(PeriodStatements {
             period: self.period,
             currency: self.book.currency,
@@ -102,6 +106,21 @@ impl<'b> Month<'b> {
             month_level,
         })
     }
+}
+
+/// Shows a statement in the reporting currency of its cost centre.
+fn report(
+    book: &PriceBook,
+    edition: Option<&Edition>,
+    period: Period,
+    statement: &mut Statement,
+) -> Result<(), Overflow> {
+    let terms = edition.and_then(|edition| edition.terms(&statement.cost_center));
+    let Some(currency) = terms.and_then(|terms| terms.reporting_currency) else { return Ok(()) };
+    let rate = book.rate(currency, period);
+    let converted = rate.map(|rate| convert(statement, rate, currency)).transpose()?;
+    statement.reporting = Some(Reporting { currency, converted });
+    Ok(())
 }
 
 /// The charges of what acts on the month, in the order of their keys: terms, then adjustments.
@@ -137,6 +156,7 @@ fn line(key: LineKey, sum: Sum) -> Result<Line, Overflow> {
         exact: sum.amount,
         rounding: Money::ZERO,
         amount: Money::ZERO,
+        reporting: None,
     })
 }
 
@@ -168,6 +188,7 @@ fn round_period(
                 lines: Vec::new(),
                 exact: Money::ZERO,
                 amount: Money::ZERO,
+                reporting: None,
             },
         );
         place
@@ -189,6 +210,7 @@ fn round_period(
         exact: Money::ZERO,
         rounding: difference,
         amount: difference,
+        reporting: None,
     };
     let at = statement.lines.partition_point(|other| other.key < line.key);
     statement.lines.insert(at, line);

@@ -2,43 +2,83 @@
 
 use std::cmp::Reverse;
 
-use super::Statement;
+use ethnum::I256;
+
+use super::{Converted, Statement};
 use crate::Overflow;
 use crate::decimal::pow10;
-use crate::money::{MONEY_SCALE, Money};
+use crate::exchange::{ExchangeRate, PRODUCT_SCALE};
+use crate::money::{Currency, MONEY_SCALE, Money};
 
 const WHAT: Overflow = Overflow("rounding");
 
 /// Sets a statement's totals and its lines' rounding and amounts.
-///
-/// Every line is cut down to whole minor units, negative ones too; what then misses to the total goes, one
-/// unit each, to the largest remainders, ties to the earlier line.
 pub(super) fn fit(statement: &mut Statement, exponent: u32) -> Result<(), Overflow> {
-    let scale = MONEY_SCALE.checked_sub(exponent).ok_or(WHAT)?;
-    let unit = pow10(scale);
     statement.exact = Money::sum(statement.lines.iter().map(|line| line.exact))?;
-    let total = statement.exact.to_minor_half_away(exponent)?;
+    let exact: Vec<I256> = statement.lines.iter().map(|line| I256::from(line.exact.attos())).collect();
+    let (total, minors) = fitted(&exact, unit(MONEY_SCALE, exponent)?)?;
     statement.amount = Money::from_minor(total, exponent)?;
-    let mut missing = total;
-    let mut minors = Vec::with_capacity(statement.lines.len());
-    let mut remainders = Vec::with_capacity(statement.lines.len());
-    for line in &statement.lines {
-        let floor = line.exact.attos().checked_div_euclid(unit).ok_or(WHAT)?;
-        missing = missing.checked_sub(floor).ok_or(WHAT)?;
-        minors.push(floor);
-        remainders.push(line.exact.attos().checked_rem_euclid(unit).ok_or(WHAT)?);
-    }
-    // The floors never exceed the total, and lines with a remainder are never fewer than what is missing.
-    let missing = usize::try_from(missing).map_err(|_| WHAT)?;
-    let mut order: Vec<usize> = (0..minors.len()).collect();
-    order.sort_by_key(|index| (Reverse(remainders.get(*index)), *index));
-    for index in order.into_iter().take(missing) {
-        let minor = minors.get_mut(index).ok_or(WHAT)?;
-        *minor = minor.checked_add(1).ok_or(WHAT)?;
-    }
     for (line, minor) in statement.lines.iter_mut().zip(minors) {
         line.amount = Money::from_minor(minor, exponent)?;
         line.rounding = line.amount.checked_sub(line.exact)?;
     }
     Ok(())
+}
+
+/// Converts each line's exact amount and rounds the results as a statement is rounded: gives the total and
+/// sets the lines' reporting amounts.
+pub(super) fn convert(
+    statement: &mut Statement,
+    rate: ExchangeRate,
+    currency: Currency,
+) -> Result<Converted, Overflow> {
+    let exponent = currency.exponent();
+    let exact: Result<Vec<I256>, Overflow> =
+        statement.lines.iter().map(|line| rate.times(line.exact)).collect();
+    let (total, minors) = fitted(&exact?, unit(PRODUCT_SCALE, exponent)?)?;
+    for (line, minor) in statement.lines.iter_mut().zip(minors) {
+        line.reporting = Some(Money::from_minor(minor, exponent)?);
+    }
+    Ok(Converted { rate, amount: Money::from_minor(total, exponent)? })
+}
+
+/// A minor unit, in `10^-scale`.
+fn unit(scale: u32, exponent: u32) -> Result<I256, Overflow> {
+    scale.checked_sub(exponent).map(|digits| I256::from(pow10(digits))).ok_or(WHAT)
+}
+
+/// The total of exact amounts in whole units, half away from zero, and the amounts in whole units.
+///
+/// Every amount is cut down to whole units, negative ones too; what then misses to the total goes, one
+/// unit each, to the largest remainders, ties to the earlier.
+fn fitted(exact: &[I256], unit: I256) -> Result<(i128, Vec<i128>), Overflow> {
+    let sum = exact.iter().try_fold(I256::ZERO, |sum, amount| sum.checked_add(*amount)).ok_or(WHAT)?;
+    let total = half_away(sum, unit)?;
+    let mut missing = total;
+    let mut units = Vec::with_capacity(exact.len());
+    let mut remainders = Vec::with_capacity(exact.len());
+    for amount in exact {
+        let floor = i128::try_from(amount.checked_div_euclid(unit).ok_or(WHAT)?).map_err(|_| WHAT)?;
+        missing = missing.checked_sub(floor).ok_or(WHAT)?;
+        units.push(floor);
+        remainders.push(amount.checked_rem_euclid(unit).ok_or(WHAT)?);
+    }
+    // The floors never exceed the total, and amounts with a remainder are never fewer than what is missing.
+    let missing = usize::try_from(missing).map_err(|_| WHAT)?;
+    let mut order: Vec<usize> = (0..units.len()).collect();
+    order.sort_by_key(|index| (Reverse(remainders.get(*index)), *index));
+    for index in order.into_iter().take(missing) {
+        let one = units.get_mut(index).ok_or(WHAT)?;
+        *one = one.checked_add(1).ok_or(WHAT)?;
+    }
+    Ok((total, units))
+}
+
+/// `sum / unit` rounded half away from zero.
+fn half_away(sum: I256, unit: I256) -> Result<i128, Overflow> {
+    let quotient = sum.checked_div(unit).ok_or(WHAT)?;
+    let rest = sum.checked_rem(unit).and_then(I256::checked_abs).ok_or(WHAT)?;
+    let up = rest >= unit.checked_sub(rest).ok_or(WHAT)?;
+    let rounded = if up { quotient.checked_add(sum.signum()).ok_or(WHAT)? } else { quotient };
+    i128::try_from(rounded).map_err(|_| WHAT)
 }

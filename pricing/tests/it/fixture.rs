@@ -80,6 +80,8 @@ pub(crate) fn book_in(currency: &str, zone: &str, editions: Vec<Edition>) -> Pri
         zone: BillingZone::new(zone).unwrap(),
         editions,
         adjustments: Vec::new(),
+        rates: BTreeMap::new(),
+        budgets: Vec::new(),
         digest: Digest::of(b"test"),
     }
 }

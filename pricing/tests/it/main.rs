@@ -22,6 +22,9 @@ mod properties;
 #[cfg(test)]
 mod recovery;
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "naive on purpose; a test that overflows fails")]
+mod reporting;
+#[cfg(test)]
 mod statements;
 #[cfg(test)]
 mod terms;

@@ -166,6 +166,7 @@ fn overrides_tiers_percentage_and_minimum_act_each_on_the_result_of_those_before
         percentage: -100_000_000,
         percentage_kinds: [Kind::Compute].into(),
         minimum_fee: Some(per_month("74400")),
+        reporting_currency: None,
     };
     let charges = vec![cpu("a", "200", "1"), used("a", Kind::Storage, "fast", "20", "1", true)];
     // 200 at 0.5 are 100; the upper half of that 20 % less: 90; of it 10 % less: 81; with storage 101.

@@ -349,6 +349,7 @@ pub(crate) fn terms() -> impl Strategy<Value = BTreeMap<CostCenter, Terms>> {
             percentage,
             percentage_kinds: kinds.into_iter().collect(),
             minimum_fee,
+            reporting_currency: None,
         },
     );
     btree_map(0..3_u8, one, 0..=3)

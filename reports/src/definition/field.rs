@@ -4,7 +4,7 @@ use defray_pricing::Overflow;
 use defray_pricing::charge::Kind;
 use defray_pricing::money::Money;
 use defray_pricing::names::{CapacityType, ClusterName, InstanceType, Pool};
-use defray_pricing::statement::Line;
+use defray_pricing::statement::{Line, Statement};
 
 use crate::month::{Coverage, Month};
 use crate::{SCHEMA_VERSION, cell, describe};
@@ -37,11 +37,14 @@ pub enum Field {
     Coverage,
     PriceBookVersion,
     PriceBookDigest,
+    ReportingCurrency,
+    ExchangeRate,
+    ReportingAmount,
 }
 
 impl Field {
     /// Every field with the name it has in definitions and headers.
-    pub(super) const NAMES: [(&'static str, Self); 24] = [
+    pub(super) const NAMES: [(&'static str, Self); 27] = [
         ("schema_version", Self::SchemaVersion),
         ("period", Self::Period),
         ("status", Self::Status),
@@ -66,6 +69,9 @@ impl Field {
         ("coverage", Self::Coverage),
         ("price_book_version", Self::PriceBookVersion),
         ("price_book_digest", Self::PriceBookDigest),
+        ("reporting_currency", Self::ReportingCurrency),
+        ("exchange_rate", Self::ExchangeRate),
+        ("reporting_amount", Self::ReportingAmount),
     ];
 
     /// What rows can be grouped by.
@@ -119,8 +125,13 @@ impl Field {
         }
     }
 
-    /// The cell of a line. What has no value is empty, never zero.
-    pub(crate) fn of_line(self, month: &Month, line: &Line) -> Result<String, Overflow> {
+    /// The cell of a line of a statement. What has no value is empty, never zero.
+    pub(crate) fn of_line(
+        self,
+        month: &Month,
+        statement: &Statement,
+        line: &Line,
+    ) -> Result<String, Overflow> {
         let money = |money: Money, digits: u32| {
             if line.key.kind == Kind::Unpriced { String::new() } else { money.format(digits) }
         };
@@ -132,6 +143,17 @@ impl Field {
             Self::ExactAmount => money(line.exact, 0),
             Self::Rounding => money(line.rounding, 0),
             Self::Amount => money(line.amount, month.currency.exponent()),
+            Self::ReportingCurrency => {
+                statement.reporting.map(|reporting| reporting.currency.to_string()).unwrap_or_default()
+            }
+            Self::ExchangeRate => {
+                let converted = statement.reporting.and_then(|reporting| reporting.converted);
+                converted.map(|converted| converted.rate.to_string()).unwrap_or_default()
+            }
+            Self::ReportingAmount => match (statement.reporting, line.reporting) {
+                (Some(reporting), Some(amount)) => money(amount, reporting.currency.exponent()),
+                _ => String::new(),
+            },
             Self::Coverage => month.coverage_of(line)?.unwrap_or_default(),
             _ => match self.of_month(month)? {
                 Some(text) => text,

@@ -51,6 +51,24 @@ fn amounts_have_the_currencys_decimals_and_quantities_six() {
     assert_eq!(rows[0]["amount"], "13");
 }
 
+/// Both currencies side by side; what cannot be converted is empty and never zero.
+#[test]
+fn a_reporting_currency_stands_beside_the_books() {
+    let mut statements = statements();
+    let row = |statements: &[_]| {
+        let rows = records(&csv(&definitions().statement, &month(), statements));
+        let row = rows.into_iter().find(|row| row["cost_center"] == "CC-200").unwrap();
+        ["amount", "currency", "reporting_amount", "reporting_currency", "exchange_rate"]
+            .map(|column| row[column].clone())
+    };
+    assert_eq!(row(&statements), ["0.28", "EUR", "46", "JPY", "163.52"]);
+    if let Some(reporting) = &mut statements[1].reporting {
+        reporting.converted = None;
+    }
+    statements[1].lines[0].reporting = None;
+    assert_eq!(row(&statements), ["0.28", "EUR", "", "JPY", ""]);
+}
+
 #[test]
 fn usage_without_a_price_has_a_quantity_and_no_amount() {
     let rows = records(&csv(&definitions().statement, &month(), &statements()));

@@ -7,7 +7,7 @@ use defray_pricing::digest::Digest;
 use defray_pricing::money::Money;
 use defray_pricing::names::{PriceClass, TenantName};
 use defray_pricing::quantity::{Quantity, Unit};
-use defray_pricing::statement::{Line, Statement};
+use defray_pricing::statement::{Converted, Line, Reporting, Statement};
 use defray_pricing::time::{BillingZone, Period};
 
 use crate::definition::{Definition, Definitions};
@@ -65,6 +65,7 @@ pub(super) fn line(key: LineKey, quantity: Option<(&str, Unit, &str)>, exact: &s
         exact,
         rounding: amount.checked_sub(exact).unwrap(),
         amount,
+        reporting: None,
     }
 }
 
@@ -75,6 +76,7 @@ pub(super) fn statement(cost_center: &str, tenant: &str, lines: Vec<Line>) -> St
         exact: Money::sum(lines.iter().map(|line| line.exact)).unwrap(),
         amount: Money::sum(lines.iter().map(|line| line.amount)).unwrap(),
         lines,
+        reporting: None,
     }
 }
 
@@ -100,11 +102,20 @@ pub(super) fn statements() -> Vec<Statement> {
     let nobody = |kind, item| key("__unassigned__", TenantName::UNASSIGNED, kind, item);
     vec![
         statement("CC-100", "payments", lines),
-        statement(
-            "CC-200",
-            "payments",
-            vec![line(moved, Some(("10", Unit::CoreHours, "0.028")), "0.28", "0.28")],
-        ),
+        Statement {
+            reporting: Some(Reporting {
+                currency: "JPY".parse().unwrap(),
+                converted: Some(Converted { rate: "163.52".parse().unwrap(), amount: money("46") }),
+            }),
+            ..statement(
+                "CC-200",
+                "payments",
+                vec![Line {
+                    reporting: Some(money("46")),
+                    ..line(moved, Some(("10", Unit::CoreHours, "0.028")), "0.28", "0.28")
+                }],
+            )
+        },
         statement(
             "__unassigned__",
             TenantName::UNASSIGNED,

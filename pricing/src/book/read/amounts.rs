@@ -59,6 +59,15 @@ pub(super) fn per_month(value: &Value<'_>) -> Result<MonthlyAmount, Refused> {
     amount(value, SCALE).map(|nanos| MonthlyAmount::Month { nanos })
 }
 
+/// An amount per month above zero, of at most nine decimals.
+pub(super) fn per_month_money(value: &Value<'_>) -> Result<Money, Refused> {
+    let nanos = amount(value, SCALE)?;
+    if nanos == 0 {
+        return Err(value.refuse("no share of nothing can be told", "give an amount above zero"));
+    }
+    Money::from_nanos(nanos).map_err(|error| value.refuse(error.to_string(), ""))
+}
+
 /// An amount per year: twelve months are made of whole minor units, so it is a number of them.
 pub(super) fn per_year(value: &Value<'_>, currency: Option<Currency>) -> Result<MonthlyAmount, Refused> {
     // Without a currency the book is refused anyway; two digits are most currencies'.

@@ -1,9 +1,9 @@
 //! One file, read by itself.
 
 use super::amounts::{check_name, instant, monthly, name, pattern, price};
-use super::{Placed, adjustments, policies, pools, terms};
+use super::{Placed, adjustments, policies, pools, terms, wide};
 use crate::book::{
-    Adjustment, ClusterPrice, MeteredPrice, MeteredRate, MonthlyAmount, Pattern, Policy, PoolPrice,
+    Adjustment, Budget, ClusterPrice, MeteredPrice, MeteredRate, MonthlyAmount, Pattern, Policy, PoolPrice,
     SharedCost, Terms,
 };
 use crate::money::Currency;
@@ -34,6 +34,8 @@ pub(super) struct Part<'d> {
     pub(super) shared_costs: Several<'d, SharedCost>,
     pub(super) cost_centers: Several<'d, (CostCenter, Terms)>,
     pub(super) adjustments: Several<'d, Adjustment>,
+    pub(super) rates: Several<'d, wide::Rate>,
+    pub(super) budgets: Several<'d, Budget>,
 }
 
 /// What could be read of a list.
@@ -45,8 +47,8 @@ pub(super) struct Several<'d, T> {
 }
 
 impl<T> Several<'_, T> {
-    const NONE: Self = Self { items: Vec::new(), complete: true };
-    const UNREADABLE: Self = Self { items: Vec::new(), complete: false };
+    pub(super) const NONE: Self = Self { items: Vec::new(), complete: true };
+    pub(super) const UNREADABLE: Self = Self { items: Vec::new(), complete: false };
 }
 
 impl<'d> Part<'d> {
@@ -69,6 +71,8 @@ impl<'d> Part<'d> {
             idle: single(&mut keys, "idle", policies::policy),
             cost_centers: several(&mut keys, "cost_centers", |v| terms::cost_center(v, known)),
             adjustments: several(&mut keys, "adjustments", |v| adjustments::adjustment(v, known)),
+            rates: wide::rates(&mut keys, known),
+            budgets: several(&mut keys, "budgets", wide::budget),
             currency,
         };
         keys.finish();
@@ -77,7 +81,7 @@ impl<'d> Part<'d> {
 }
 
 /// What a file may hold that belongs to the book as a whole: it has its own dates.
-const BOOK_WIDE: [&str; 1] = ["adjustments"];
+const BOOK_WIDE: [&str; 3] = ["adjustments", "currencies", "budgets"];
 /// What belongs to an edition.
 const EDITION: [&str; 11] = [
     "version",

@@ -37,7 +37,7 @@ pub(super) fn by_pattern(a: &Pattern, b: &Pattern) -> Ordering {
 }
 
 /// Each pair, the one that stands later in the files second.
-fn pairs<'p, 'd, T>(
+pub(super) fn pairs<'p, 'd, T>(
     entries: &'p [Placed<'d, T>],
 ) -> impl Iterator<Item = (&'p Placed<'d, T>, &'p Placed<'d, T>)> {
     entries.iter().enumerate().flat_map(|(index, a)| {

@@ -55,8 +55,18 @@ pub(super) fn cost_center(
         keys.finish();
         amount
     });
-    if which == Ok(None) && !["overrides", "tiers", "minimum_fee"].iter().any(|key| keys.has(key)) {
-        let mend = "add `overrides`, `tiers`, `discount`, `markup` or `minimum_fee`, or remove the entry";
+    let reporting_currency = keys.optional("reporting_currency", |value| {
+        let reporting = value.parsed::<Currency>()?;
+        if Some(reporting) == currency {
+            let message = format!("`{reporting}` is the currency of the book itself");
+            return Err(value.refuse(message, "remove the key"));
+        }
+        Ok(reporting)
+    });
+    let agreements = ["overrides", "tiers", "minimum_fee", "reporting_currency"];
+    if which == Ok(None) && !agreements.iter().any(|key| keys.has(key)) {
+        let mend = "add `overrides`, `tiers`, `discount`, `markup`, `minimum_fee` or `reporting_currency`, or remove \
+                    the entry";
         value.refuse("nothing is agreed here", mend);
     }
     keys.finish();
@@ -75,6 +85,7 @@ pub(super) fn cost_center(
         percentage: percentage?,
         percentage_kinds,
         minimum_fee: minimum_fee?,
+        reporting_currency: reporting_currency?,
     };
     Ok((CostCenter::new(name?), terms))
 }
