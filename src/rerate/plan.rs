@@ -61,7 +61,7 @@ impl View {
             let mut hours = Vec::new();
             let mut fields: Vec<Vec<u8>> = vec![
                 ENGINE_VERSION.to_le_bytes().to_vec(),
-                book.digest.as_bytes().to_vec(),
+                book.hourly_digest(book.zone.hours_of_day(day)).as_bytes().to_vec(),
                 day.to_string().into_bytes(),
             ];
             for hour in book.zone.hours_of_day(day).iter() {

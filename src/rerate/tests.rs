@@ -167,3 +167,23 @@ fn an_hour_settles_exactly_at_the_end_of_its_delay() {
     let settled = settled_at(hour("2026-10-01T10:00:00Z"), settle);
     assert_eq!(settled.to_rfc3339(), "2026-10-01T10:05:00+00:00");
 }
+
+#[test]
+fn a_credit_makes_the_month_another_and_none_of_its_days() {
+    let credit =
+        "adjustments: [{date: 2026-10-05, reference: CN-1, reason: outage, tenant: old, amount: -250}]\n";
+    let of = |text: &str| {
+        let source = Source { name: "book.yaml".to_owned(), text: text.to_owned() };
+        let book = PriceBook::parse(&[source], BillingZone::UTC).unwrap();
+        let view = View { book: Arc::new(book), ..view(&TenancyRules::default()) };
+        let period = "2026-10".parse().unwrap();
+        let days = view.plan(period, &Entries::new()).unwrap().days;
+        let month = month_digest(&view.book, period, &days, &BTreeMap::new(), 0);
+        (days, month)
+    };
+    let ((days, month), (same, other)) = (of(BOOK), of(&format!("{BOOK}{credit}")));
+    assert_eq!(days, same);
+    assert_ne!(month, other);
+    let (dearer, _) = of(&BOOK.replace("cpu_core_hour: 1", "cpu_core_hour: 2"));
+    assert!(days.iter().zip(&dearer).all(|(day, dearer)| day.inputs != dearer.inputs));
+}

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use super::{
     Adjustment, AdjustmentOn, Band, BandRate, Base, Basis, Budget, BudgetOf, Edition, ExchangeRates,
-    MeteredRate, Model, MonthlyAmount, NodeCost, Policy, SharedWhat, Terms, Tier, Weights,
+    MeteredRate, Model, MonthlyAmount, NodeCost, Policy, PriceBook, SharedWhat, Terms, Tier, Weights,
 };
 use crate::digest::Digest;
 use crate::money::{Currency, UnitPrice};
-use crate::time::BillingZone;
+use crate::time::{BillingZone, HourRange};
 
 /// Raise it when the encoding changes: the same book then has another digest.
 const ENCODING: &str = "defray price book 2";
@@ -42,6 +42,21 @@ pub(super) struct Wide<'b> {
     pub(super) budgets: &'b [Budget],
 }
 
+impl PriceBook {
+    /// Of everything that the charges of some hours can depend on: the prices and policies in force in them.
+    /// Terms, adjustments and what else acts on a whole month are not part of it, nor are other months'
+    /// editions, so that none of these makes rated days look different.
+    pub fn hourly_digest(&self, hours: HourRange) -> Digest {
+        let mut fields = Fields(Vec::new());
+        fields.text(ENCODING);
+        fields.text("hours");
+        fields.text(self.currency.code());
+        fields.text(self.zone.name());
+        fields.each(self.in_force(hours), Fields::prices);
+        Digest::of_fields(fields.0.iter().map(String::as_bytes))
+    }
+}
+
 struct Fields(Vec<String>);
 
 impl Fields {
@@ -66,6 +81,16 @@ impl Fields {
     }
 
     fn edition(&mut self, edition: &Edition) {
+        self.prices(edition);
+        self.count(edition.cost_centers.len());
+        for (name, terms) in &edition.cost_centers {
+            self.text(name.as_str());
+            self.terms(terms);
+        }
+    }
+
+    /// An edition without its terms.
+    fn prices(&mut self, edition: &Edition) {
         let Edition {
             version,
             effective_from,
@@ -78,7 +103,7 @@ impl Fields {
             services,
             shared_costs,
             idle,
-            cost_centers,
+            cost_centers: _,
         } = edition;
         self.text(version);
         self.number(effective_from.index());
@@ -117,11 +142,6 @@ impl Fields {
             f.policy(&cost.policy);
         });
         self.policy(idle);
-        self.count(cost_centers.len());
-        for (name, terms) in cost_centers {
-            self.text(name.as_str());
-            self.terms(terms);
-        }
     }
 
     fn node_cost(&mut self, cost: &NodeCost) {

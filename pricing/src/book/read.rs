@@ -1,8 +1,9 @@
 //! From YAML to a validated book.
 //!
-//! Every file is an edition or a part of one: files with the same `effective_from` are one edition. First
-//! each file is read by itself (`part`), then the parts of an edition are brought together (`edition`),
-//! then what no part can see alone is checked (`rules`). All problems of all steps are told at once.
+//! Every file is an edition or a part of one: files with the same `effective_from` are one edition. What has
+//! dates of its own, such as adjustments, belongs to the book as a whole and may stand in any file. First
+//! each file is read by itself (`part`), then the parts of an edition are brought together (`edition`), then
+//! what no part can see alone is checked (`rules`). All problems of all steps are told at once.
 
 use std::collections::BTreeMap;
 

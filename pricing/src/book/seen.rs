@@ -128,7 +128,7 @@ impl PriceBook {
     }
 
     /// The editions that hold in some of the hours.
-    fn in_force(&self, hours: HourRange) -> impl Iterator<Item = &Edition> {
+    pub(super) fn in_force(&self, hours: HourRange) -> impl Iterator<Item = &Edition> {
         let starts = self.editions.iter().map(|edition| edition.effective_from);
         let ends = starts.skip(1).map(Some).chain([None]);
         self.editions.iter().zip(ends).filter_map(move |(edition, end)| {

@@ -206,6 +206,33 @@ fn everything_that_acts_on_the_month_is_in_the_digest() {
 }
 
 #[test]
+fn what_acts_on_the_month_is_not_in_the_digest_of_its_hours_and_prices_are() {
+    let plain = include_str!("../../../books/reference.yaml");
+    let october = |book: &PriceBook| book.hourly_digest(book.zone.hours("2026-10".parse().unwrap()));
+    let digest = october(&book(plain));
+    for (from, to, same) in [
+        ("\"-250.00\"", "\"250.00\"", true),
+        ("{cost_center: CC-123, discount: \"10%\"}", "{cost_center: CC-123, discount: \"11%\"}", true),
+        ("above: \"5000\"", "above: \"5001\"", true),
+        ("node_hour: \"0.07\"", "node_hour: \"0.08\"", false),
+        ("currency: EUR", "currency: USD", false),
+        ("idle: {proportional: direct_cost}", "idle: {proportional: cpu}", false),
+    ] {
+        let other = plain.replacen(from, to, 1);
+        assert_ne!(other, plain, "{from}");
+        assert_eq!(october(&book(&other)) == digest, same, "{from}");
+    }
+    let next = "version: \"2026-11.1\"\ncurrency: EUR\neffective_from: 2026-11-01\nidle: even\n\
+                pools: [{pool: default, model: cost, node_hour: 1, weights: {cpu: 1, memory: 1}}]\n";
+    let both = book(&format!("# file: a.yaml\n{plain}# file: b.yaml\n{next}"));
+    assert_eq!(october(&both), digest, "another month's edition");
+    let other = "# file: c.yaml\nversion: \"2\"\ncurrency: EUR\neffective_from: 2026-10-31\nidle: even\n\
+                 pools: [{pool: default, model: cost, node_hour: 1, weights: {cpu: 1, memory: 1}}]\n";
+    let later = book(&format!("{SPLIT}{other}"));
+    assert_ne!(october(&later), october(&book(SPLIT)), "an edition that begins inside the month");
+}
+
+#[test]
 fn adjustments_may_stand_alone_and_in_any_file() {
     let prices = "# file: a.yaml\n".to_owned() + include_str!("../../../books/worked-example.yaml");
     let one = "  - {date: 2026-10-14, reference: CN-2, reason: outage, tenant: a, amount: \"-250\"}\n";
