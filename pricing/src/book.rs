@@ -18,6 +18,7 @@ mod canonical;
 mod lookup;
 mod pattern;
 mod read;
+mod schema;
 mod seen;
 mod tiers;
 
@@ -26,6 +27,7 @@ pub use adjustments::{Adjustment, AdjustmentOn};
 pub use budgets::{Budget, BudgetOf};
 pub use pattern::{Pattern, PatternError};
 pub use read::Source;
+pub use schema::schema as json_schema;
 pub use seen::Seen;
 pub use tiers::{Band, BandRate, Tier};
 

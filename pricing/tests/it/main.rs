@@ -6,6 +6,9 @@ mod charges;
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails")]
+mod fuzz;
+#[cfg(test)]
 #[expect(clippy::arithmetic_side_effects, reason = "naive on purpose; a test that overflows fails")]
 mod histories;
 #[cfg(test)]

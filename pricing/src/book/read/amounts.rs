@@ -27,7 +27,7 @@ fn amount(value: &Value<'_>, scale: u32) -> Result<i128, Refused> {
     let text = value.text()?;
     let number =
         value.parse_with("write it like 0.031, in quotes or not", |text| decimal::parse(text, scale))?;
-    if number < 0 {
+    if text.starts_with('-') {
         let mend = "a price is zero or more; to charge less, agree a discount with the cost centre";
         return Err(value.refuse(format!("`{text}` is negative"), mend));
     }
@@ -128,7 +128,8 @@ pub(super) fn by_gpu<T>(
 pub(super) fn weight(value: &Value<'_>) -> Result<u64, Refused> {
     let text = value.text()?;
     let nanos = value.parse_with("", |text| decimal::parse(text, SCALE))?;
-    u64::try_from(nanos).map_err(|_| {
+    let narrow = u64::try_from(nanos).ok().filter(|_| !text.starts_with('-'));
+    narrow.ok_or_else(|| {
         let message = format!("`{text}` is negative or too large for a weight");
         value.refuse(message, "a weight is zero or more, and below 18000000000")
     })
@@ -144,7 +145,7 @@ pub(super) fn percentage(value: &Value<'_>, most: i128) -> Result<i64, Refused> 
         .map_err(|error| value.refuse(error.to_string(), "write it like \"10%\""))?;
     let limit = most.saturating_mul(decimal::pow10(PERCENT_SCALE));
     match i64::try_from(share) {
-        Ok(narrow) if share >= 0 && share <= limit => Ok(narrow),
+        Ok(narrow) if !number.starts_with('-') && share <= limit => Ok(narrow),
         _ => Err(value.refuse(format!("`{text}` is not between 0% and {most}%"), "")),
     }
 }
