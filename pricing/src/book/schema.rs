@@ -13,7 +13,7 @@ mod terms;
 
 use entries::{Clusters, Network, Pools, Services, Sharing, Storage};
 use scalars::{Currency, Moment, Name};
-use terms::{Adjustment, CostCenter};
+use terms::{Adjustment, Budget, CostCenter, Currencies};
 
 /// The schema of one file of a price book.
 pub fn schema() -> Schema {
@@ -39,7 +39,12 @@ pub fn schema() -> Schema {
         "idle": ["effective_from"],
         "cost_centers": ["effective_from"],
     },
-    "anyOf" = [{"required": ["effective_from"]}, {"required": ["adjustments"]}],
+    "anyOf" = [
+        {"required": ["effective_from"]},
+        {"required": ["adjustments"]},
+        {"required": ["currencies"]},
+        {"required": ["budgets"]},
+    ],
 ))]
 #[expect(dead_code, reason = "described, never built: the reader makes the book")]
 struct Book {
@@ -47,7 +52,6 @@ struct Book {
     currency: Currency,
     /// From when on the edition is in force: a local date or time of the billing zone, or a time with an
     /// offset; on a full UTC hour.
-    #[schemars(default)]
     effective_from: Option<Moment>,
     /// The label of the edition, shown on statements. Each edition has its own.
     version: Option<Name>,
@@ -73,6 +77,10 @@ struct Book {
     cost_centers: Option<Vec<CostCenter>>,
     /// Corrections by hand, each once, in the month of its date. They belong to the book, not to an edition.
     adjustments: Option<Vec<Adjustment>>,
+    /// Exchange rates of reporting currencies, one a month: units for one unit of the book's currency.
+    currencies: Option<Currencies>,
+    /// What cost centres and tenants mean to spend a month. No two of one at the same time.
+    budgets: Option<Vec<Budget>>,
 }
 
 #[cfg(test)]

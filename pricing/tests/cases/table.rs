@@ -23,11 +23,25 @@ pub(crate) fn of(period: &PeriodStatements) -> Vec<String> {
     let mut text = Vec::new();
     for statement in statements {
         let total = money(None, statement.exact, statement.amount, exponent);
-        text.push(format!("{} on {}: {total}", statement.tenant, statement.cost_center));
+        let reporting = statement.reporting.map(|reporting| match reporting.converted {
+            Some(done) => {
+                let amount = done.amount.format(reporting.currency.exponent());
+                format!(", {amount} {} at {}", reporting.currency, done.rate)
+            }
+            None => format!(", no rate of {}", reporting.currency),
+        });
+        let reporting = reporting.unwrap_or_default();
+        text.push(format!("{} on {}: {total}{reporting}", statement.tenant, statement.cost_center));
+        let currency = statement.reporting.map(|reporting| reporting.currency);
         let mut lines: Vec<&Line> = statement.lines.iter().collect();
         lines.sort_by_key(|line| line.key.kind);
         for line in lines {
-            text.push(show(line, exponent, clusters.len() > 1));
+            let shown = show(line, exponent, clusters.len() > 1);
+            let reporting = line
+                .reporting
+                .zip(currency)
+                .map(|(amount, currency)| format!(", {} {currency}", amount.format(currency.exponent())));
+            text.push(shown + &reporting.unwrap_or_default());
         }
     }
     text.push(format!("all statements: {} {}", period.amount.format(exponent), period.currency));

@@ -32,6 +32,13 @@ scalars! {
     Moment: {"type": "string", "pattern": "^\\d{4}-\\d{2}-\\d{2}([T ]\\d{2}:\\d{2}.*)?$"};
     /// A local date such as 2026-10-14.
     Date: {"type": "string", "pattern": "^\\d{4}-\\d{2}-\\d{2}$"};
+    /// A month such as 2026-10.
+    Month: {"type": "string", "pattern": "^\\d{4}-(0[1-9]|1[0-2])$"};
+    /// Units for one unit of the book's currency: above zero, at most nine digits after the point.
+    Rate: {"anyOf": [
+        {"type": "number", "exclusiveMinimum": 0},
+        {"type": "string", "pattern": "^0*\\d{1,9}(\\.\\d{0,9}0*)?$"},
+    ]};
     /// A price or an amount: zero or more, at most nine digits after the point, in quotes or not.
     Price: {"anyOf": [
         {"type": "number", "minimum": 0, "exclusiveMaximum": 1_000_000_000_000_u64},

@@ -1,9 +1,11 @@
 //! What is agreed with cost centres, and what is corrected by hand.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 
 use super::entries::Monthly;
-use super::scalars::{Date, Discount, Glob, Markup, Name, Price, Signed, Threshold};
+use super::scalars::{Currency, Date, Discount, Glob, Markup, Month, Name, Price, Rate, Signed, Threshold};
 
 /// What is agreed with one cost centre. Each acts on the result of those before: overrides, tiers, discount
 /// or markup, minimum fee.
@@ -17,6 +19,7 @@ use super::scalars::{Date, Discount, Glob, Markup, Name, Price, Signed, Threshol
         {"required": ["overrides"]},
         {"required": ["tiers"]},
         {"required": ["minimum_fee"]},
+        {"required": ["reporting_currency"]},
     ],
     "dependentSchemas" = {"kinds": {"anyOf": [{"required": ["discount"]}, {"required": ["markup"]}]}},
 ))]
@@ -37,6 +40,8 @@ pub(super) struct CostCenter {
     tiers: Option<Vec<Tier>>,
     /// The least that a month costs it, by the hours in which it had a tenant.
     minimum_fee: Option<Monthly>,
+    /// Its statements show every amount in this currency too, at the month's rate in `currencies`.
+    reporting_currency: Option<Currency>,
 }
 
 /// Kinds of lines that are charged hour by hour.
@@ -152,4 +157,33 @@ pub(super) struct Adjustment {
     cost_center: Option<Name>,
     /// In whole minor units; a credit is negative.
     amount: Signed,
+}
+
+/// Exchange rates by currency: an ISO 4217 code.
+#[derive(JsonSchema)]
+#[schemars(extend("propertyNames" = {"pattern": "^[A-Z]{3}$"}))]
+#[expect(dead_code, reason = "described, never built: the reader makes the book")]
+pub(super) struct Currencies(BTreeMap<String, Months>);
+
+/// Rates by month: 2026-10.
+#[derive(JsonSchema)]
+#[schemars(extend("propertyNames" = {"pattern": "^\\d{4}-(0[1-9]|1[0-2])$"}))]
+#[expect(dead_code, reason = "described, never built: the reader makes the book")]
+struct Months(BTreeMap<String, Rate>);
+
+/// What a cost centre or a tenant means to spend a month.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, extend("oneOf" = [{"required": ["tenant"]}, {"required": ["cost_center"]}]))]
+#[expect(dead_code, reason = "described, never built: the reader makes the book")]
+pub(super) struct Budget {
+    /// Of one tenant.
+    tenant: Option<Name>,
+    /// Of one cost centre.
+    cost_center: Option<Name>,
+    /// The first month.
+    from: Month,
+    /// The first month in which it does not hold any more; for good if left out.
+    until: Option<Month>,
+    /// In the currency of the book.
+    per_month: Price,
 }
