@@ -110,7 +110,13 @@ fn background(history: &[Series]) -> Vec<Series> {
         return Vec::new();
     }
     let of_node = [("node", "node-a"), ("resource", "cpu"), ("job", "kube-state-metrics")];
+    let request = container("quiet", &[("resource", "cpu")]);
+    let sent = [("namespace", "quiet"), ("pod", "web"), ("node", "node-a"), ("interface", "eth0")];
+    let service = [("namespace", "default"), ("service", "kubernetes"), ("type", "ClusterIP")];
     let all = [
+        ("kube_pod_container_resource_requests", request, 0.0),
+        ("container_network_transmit_bytes_total", sent.to_vec(), 0.0),
+        ("kube_service_spec_type", service.to_vec(), 1.0),
         ("kube_node_info", of_node[..1].to_vec(), 1.0),
         ("kube_node_status_capacity", of_node.to_vec(), 4.0),
         ("container_cpu_usage_seconds_total", container("quiet", &[("cpu", "total")]), 0.0),
@@ -289,6 +295,9 @@ async fn only_pods_that_run_count_and_only_while_they_do() {
         |_| float(1 << 30),
     ));
     history.push(cpu("ends", &[]).every(30, at(0), at(45) - 30, |_| 0.0));
+    let sent = [("namespace", "ends"), ("pod", "web"), ("node", "node-a"), ("interface", "eth0")];
+    let sent = Series::new("container_network_transmit_bytes_total", &sent);
+    history.push(sent.every(30, at(0), at(45) - 30, |_| 0.0));
     // Waits all hour for a node: it asks, and gets nothing.
     let waits = Pod { namespace: "waits", from: 0, until: 60 };
     for series in waits.state("ksm", 2000, 1 << 30) {

@@ -28,7 +28,9 @@ mod reading;
 mod settings;
 
 pub use error::{BadReading, MeasureError, QueryError};
-pub use names::{GpuResource, Metrics, Names, ObjectLabels, TenantLabels, TrafficMetric, VclusterLabels};
+pub use names::{
+    GpuResource, MayBeAbsent, Metrics, Names, ObjectLabels, TenantLabels, TrafficMetric, VclusterLabels,
+};
 pub use settings::{Dialect, Settings, SettingsError};
 
 use client::Client;
@@ -160,6 +162,11 @@ impl Collector {
         tokio::time::timeout(within, Box::pin(whole))
             .await
             .unwrap_or(Err(MeasureError::TimedOut { hour, within }))
+    }
+
+    /// The server's clock; none where it does not answer.
+    pub async fn clock(&self) -> Option<chrono::DateTime<chrono::Utc>> {
+        self.client.server_time().await.ok().and_then(chrono::DateTime::from_timestamp_millis)
     }
 
     /// Refuses an hour that by the server's own clock may still get samples.

@@ -9,7 +9,7 @@ use defray_pricing::yaml::{Key, Mapping, Value};
 use super::page::{self, Page};
 use super::place::Place;
 use super::secret::{self, Secret, TOKEN};
-use crate::collect::prometheus::{Dialect, Names, Settings};
+use crate::collect::prometheus::{Dialect, MayBeAbsent, Names, Settings};
 
 /// Where a cluster's metrics are.
 #[derive(Debug, Clone)]
@@ -141,12 +141,14 @@ fn names(value: &Value<'_>, preset: &str) -> Result<Names, Refused> {
     let node = keys
         .with_default("cadvisor_node_labels", names.cadvisor.node.clone(), |value| value.list(Value::string));
     let interfaces = keys.with_default("ignored_interfaces", names.ignored_interfaces.clone(), Value::string);
+    let absent = keys.with_default("absent", Vec::new(), |value| value.list(|v| v.word(&MayBeAbsent::ALL)));
     let metrics = keys.section("metrics", |value| renamed(value, &mut names));
     keys.finish();
     names.cadvisor_pins = cadvisor?;
     names.state_pins = state?;
     names.cadvisor.node = node?;
     names.ignored_interfaces = interfaces?;
+    names.absent = absent?.into_iter().collect();
     metrics?;
     Ok(names)
 }
@@ -248,7 +250,10 @@ pub(super) fn print(prometheus: &Prometheus, page: &mut Page) {
         page.raw("timeout", &page::duration(settings.timeout), "How long one answer may take.");
         page.raw("deadline", &page::duration(settings.deadline), "How long one hour may take.");
         let mib = (settings.byte_limit >> 20).to_string();
-        page.raw("answer_mib", &mib, "How large one answer may be. More is asked for in parts.");
+        let about = "How large one answer may be; more is asked for in parts, by namespace, node or volume. An hour \
+                     that is being measured takes up to ten times this in memory, beside a kilobyte or two for \
+                     each container.";
+        page.raw("answer_mib", &mib, about);
         let shard = settings.shard_size.map(|size| size.to_string());
         let about = "How many namespaces to ask for at once. Without it all, until that is too much.";
         match shard {
@@ -291,6 +296,11 @@ fn print_names(names: &Names, page: &mut Page) {
             &names.ignored_interfaces,
             "Network interfaces that only carry again what a pod's own already counted (a regular expression).",
         );
+        let absent = MayBeAbsent::ALL.iter().filter(|(_, metric)| names.absent.contains(metric));
+        let about = "Metrics that are not there because this cluster has nothing of the kind: any of \
+                     kube_pod_container_resource_requests, container_network_transmit_bytes_total and \
+                     kube_service_spec_type. Else an hour without one of them is not recorded.";
+        page.words("absent", absent.map(|(word, _)| *word), about);
         page.section("metrics", "The name of each metric.", |page| print_renamed(names, page));
     });
 }

@@ -10,7 +10,8 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use defray::collect::prometheus::{
-    BadReading, Collector, Dialect, MeasureError, NodeDirectory, QueryError, Settings, SettingsError,
+    BadReading, Collector, Dialect, MayBeAbsent, MeasureError, NodeDirectory, QueryError, Settings,
+    SettingsError,
 };
 use defray_pricing::names::ClusterName;
 use http_body_util::BodyExt;
@@ -20,8 +21,23 @@ use super::{FIRST, at};
 /// What the stub saw of one request.
 #[derive(Debug, Clone)]
 struct Seen {
+    path: String,
     headers: HeaderMap,
     form: BTreeMap<String, String>,
+}
+
+impl Seen {
+    /// The PromQL of a query; nothing of any other request.
+    fn query(&self) -> &str {
+        self.form.get("query").map_or("", String::as_str)
+    }
+
+    /// What the query restricts a label to.
+    fn asked(&self, label: &str) -> Option<Vec<String>> {
+        let (_, rest) = self.query().split_once(&format!("{label}=~\""))?;
+        let (values, _) = rest.split_once('"')?;
+        Some(values.split('|').map(|value| value.replace("\\\\", "")).collect())
+    }
 }
 
 type Answer = Arc<dyn Fn(&Seen) -> Response + Send + Sync>;
@@ -55,8 +71,10 @@ impl Stub {
 async fn reply(State((answer, all)): State<(Answer, Arc<Mutex<Vec<Seen>>>)>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let body = body.collect().await.expect("a body").to_bytes();
-    let form = url::form_urlencoded::parse(&body).into_owned().collect();
-    let seen = Seen { headers: parts.headers, form };
+    let mut form: BTreeMap<String, String> = url::form_urlencoded::parse(&body).into_owned().collect();
+    let query = parts.uri.query().unwrap_or_default().as_bytes();
+    form.extend(url::form_urlencoded::parse(query).into_owned());
+    let seen = Seen { path: parts.uri.path().to_owned(), headers: parts.headers, form };
     all.lock().expect("no panic").push(seen.clone());
     if seen.form.get("query").is_some_and(|query| query == "vector(time())") {
         let now = format!(r#"[{{"metric":{{}},"value":[1,"{}"]}}]"#, at(600));
@@ -75,12 +93,15 @@ fn answered(status: StatusCode, content: &'static str, body: &str) -> Response {
 
 /// The type a query must be answered with.
 fn result_type(seen: &Seen) -> &'static str {
-    let raw = seen.form["query"].ends_with("[2h]");
+    let raw = seen.query().ends_with("[2h]");
     if raw || seen.form.contains_key("step") { "matrix" } else { "vector" }
 }
 
 /// A clean answer without any series.
 fn empty(seen: &Seen) -> Response {
+    if seen.path.starts_with("/api/v1/label/") {
+        return ok(r#"{"status":"success","data":[]}"#);
+    }
     let kind = result_type(seen);
     ok(&format!(r#"{{"status":"success","data":{{"resultType":"{kind}","result":[]}}}}"#))
 }
@@ -88,11 +109,7 @@ fn empty(seen: &Seen) -> Response {
 /// Clean and empty answers, but for the metric that feeds memory usage.
 async fn memory_answered_with(answer: impl Fn() -> Response + Send + Sync + 'static) -> MeasureError {
     let stub = Stub::start(move |seen| {
-        if seen.form["query"].starts_with("container_memory_working_set_bytes") {
-            answer()
-        } else {
-            empty(seen)
-        }
+        if seen.query().starts_with("container_memory_working_set_bytes") { answer() } else { empty(seen) }
     })
     .await;
     let settings = Settings { byte_limit: 100_000, timeout: Duration::from_secs(2), ..Settings::default() };
@@ -257,37 +274,106 @@ async fn an_hour_that_is_not_settled_is_refused() {
     assert!(matches!(error, MeasureError::Unsettled { .. }), "{error}");
 }
 
+fn too_many_samples() -> Response {
+    let body = r#"{"status":"error","errorType":"execution","error":"query processing would load too many samples"}"#;
+    answered(StatusCode::UNPROCESSABLE_ENTITY, "application/json", body)
+}
+
+/// A constant at every mark, for each of these label sets.
+fn marks(labels: &[String], value: &str) -> Response {
+    let marks: Vec<String> = (0..60).map(|m| format!(r#"[{},"{value}"]"#, at(m))).collect();
+    let marks = marks.join(",");
+    let series: Vec<String> =
+        labels.iter().map(|labels| format!(r#"{{"metric":{{{labels}}},"values":[{marks}]}}"#)).collect();
+    let series = series.join(",");
+    ok(&format!(r#"{{"status":"success","data":{{"resultType":"matrix","result":[{series}]}}}}"#))
+}
+
+/// A server of which nothing can be asked of more than two namespaces or nodes at once.
+fn small_parts_only(seen: &Seen) -> Response {
+    const NAMESPACES: [&str; 5] = ["", "c.d", "team-1", "team-2", "team-3"];
+    let memory = seen.query().starts_with("container_memory_working_set_bytes");
+    let nodes = seen.query().starts_with("kube_node_info");
+    match seen.path.as_str() {
+        "/api/v1/label/namespace/values" => {
+            return ok(r#"{"status":"success","data":["c.d","gone","team-1","team-2","team-3"]}"#);
+        }
+        "/api/v1/label/node/values" => return ok(r#"{"status":"success","data":["a","b","c"]}"#),
+        // Also what names would be listed by reads samples: too many.
+        _ if !memory && !nodes && seen.query().contains("container_memory_working_set_bytes") => {
+            return too_many_samples();
+        }
+        _ => {}
+    }
+    let small = |label| seen.asked(label).filter(|names| names.len() <= 1);
+    if memory {
+        let Some(names) = small("namespace") else { return too_many_samples() };
+        let there = NAMESPACES.into_iter().filter(|name| names.iter().any(|asked| asked == name));
+        let labels = |n: &str| format!(r#""namespace":"{n}","pod":"p","container":"c","node":"a""#);
+        return marks(&there.map(labels).collect::<Vec<_>>(), "1073741824");
+    }
+    if nodes {
+        let Some(names) = small("node") else { return too_many_samples() };
+        let there = ["a", "b", "c"].into_iter().filter(|name| names.iter().any(|asked| asked == name));
+        return marks(&there.map(|n| format!(r#""node":"{n}""#)).collect::<Vec<_>>(), "1");
+    }
+    empty(seen)
+}
+
 #[tokio::test]
-async fn too_much_at_once_is_asked_for_by_namespace() {
-    let namespaces = ["team-1", "team-2", "c.d"];
-    let stub = Stub::start(move |seen| {
-        let query = &seen.form["query"];
-        if query.starts_with("count by (namespace)") {
-            let rows = namespaces.map(|n| format!(r#"{{"metric":{{"namespace":"{n}"}},"value":[1,"1"]}}"#));
-            let rows = rows.join(",");
-            return ok(&format!(
-                r#"{{"status":"success","data":{{"resultType":"vector","result":[{rows}]}}}}"#
-            ));
-        }
-        if !query.starts_with("container_memory_working_set_bytes") {
-            return empty(seen);
-        }
-        let asked: Vec<&str> =
-            namespaces.into_iter().filter(|n| query.contains(&n.replace('.', r"\\."))).collect();
-        let one = query.contains("namespace=~") && asked.len() == 1;
-        if !one {
-            let body = r#"{"status":"error","errorType":"execution","error":"query processing would load too many samples"}"#;
-            return answered(StatusCode::UNPROCESSABLE_ENTITY, "application/json", body);
-        }
-        let marks: Vec<String> = (0..60).map(|m| format!(r#"[{},"1073741824"]"#, at(m))).collect();
-        let namespace = asked[0];
-        ok(&values(&marks.join(",")).replace(r#""namespace":"n""#, &format!(r#""namespace":"{namespace}""#)))
+async fn too_much_at_once_is_asked_for_in_parts() {
+    for shard_size in [None, Some(3)] {
+        let stub = Stub::start(small_parts_only).await;
+        let settings = Settings { shard_size, ..Settings::default() };
+        let measured = measure(&stub, settings).await.expect("in parts");
+        let rows = measured.usage.compute.iter();
+        let rows: Vec<_> = rows.map(|row| (row.namespace.as_str(), row.memory_usage.micros())).collect();
+        let each = |name| (name, 1_000_000);
+        assert_eq!(rows, ["", "c.d", "team-1", "team-2", "team-3"].map(each), "also what no list names");
+        let node_hours: Vec<_> = measured.usage.nodes.iter().map(|row| row.node_hours.micros()).collect();
+        assert_eq!(node_hours, [3_000_000], "nodes in parts as well");
+        let seen = stub.seen.lock().expect("no panic");
+        let lists = seen.iter().filter(|seen| seen.path.ends_with("/label/namespace/values"));
+        let mut lists = lists.map(|seen| &seen.form);
+        let form =
+            lists.find(|form| form["match[]"].starts_with("container_memory")).expect("a list of names");
+        let start = (FIRST.start().timestamp() - 3600).to_string();
+        assert_eq!(
+            (form["start"].as_str(), form["end"].as_str()),
+            (start.as_str(), at(60).to_string().as_str())
+        );
+        assert!(form["match[]"].contains("pod!=\"\""), "what the query selects: {form:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_one_name_alone_has_too_much_of_is_refused() {
+    let stub = Stub::start(|seen| match seen.path.as_str() {
+        "/api/v1/label/namespace/values" => ok(r#"{"status":"success","data":["huge"]}"#),
+        _ if seen.query().starts_with("container_memory") => match seen.asked("namespace") {
+            Some(names) if names == [""] => empty(seen),
+            _ => too_many_samples(),
+        },
+        _ => empty(seen),
     })
     .await;
-    let measured = measure(&stub, Settings::default()).await.expect("in parts");
-    let rows = measured.usage.compute.iter();
-    let rows: Vec<_> = rows.map(|row| (row.namespace.as_str(), row.memory_usage.micros())).collect();
-    assert_eq!(rows, [("c.d", 1_000_000), ("team-1", 1_000_000), ("team-2", 1_000_000)]);
+    let error = measure(&stub, Settings::default()).await.expect_err("too large");
+    assert!(matches!(query_error(&error), QueryError::TooLarge(_)), "{error}");
+    assert!(error.to_string().contains("namespace=~\"huge\""), "{error}");
+}
+
+#[tokio::test]
+async fn a_list_of_names_with_a_warning_is_refused_too() {
+    let stub = Stub::start(|seen| match seen.path.as_str() {
+        "/api/v1/label/namespace/values" => {
+            ok(r#"{"status":"success","data":["team-1"],"warnings":["a store did not answer"]}"#)
+        }
+        _ if seen.query().starts_with("container_memory") => too_many_samples(),
+        _ => empty(seen),
+    })
+    .await;
+    let error = measure(&stub, Settings::default()).await.expect_err("partial");
+    assert!(matches!(query_error(&error), QueryError::Partial(_)), "{error}");
 }
 
 #[tokio::test]
@@ -341,11 +427,13 @@ fn settings_are_refused_with_every_reason_at_once() {
 async fn a_metric_that_is_dropped_on_the_way_is_not_a_zero_for_everybody() {
     let state = ["kube_pod_info", "kube_node_info", "kube_node_status_capacity"];
     let usage = ["container_cpu_usage_seconds_total", "container_memory_working_set_bytes"];
-    let all: Vec<&str> = ["kube_pod_status_phase"].into_iter().chain(state).chain(usage).collect();
+    let usual: Vec<&str> = MayBeAbsent::ALL.iter().map(|(metric, _)| *metric).collect();
+    let all: Vec<&str> =
+        ["kube_pod_status_phase"].into_iter().chain(state).chain(usage).chain(usual.clone()).collect();
     let answering = |dropped: &'static str| {
         let all = all.iter().map(|metric| (*metric).to_owned()).collect::<Vec<String>>();
         move |seen: &Seen| {
-            let query = &seen.form["query"];
+            let query = seen.query();
             if !all.iter().any(|metric| metric != dropped && query.contains(&format!("{metric}{{"))) {
                 return empty(seen);
             }
@@ -366,15 +454,24 @@ async fn a_metric_that_is_dropped_on_the_way_is_not_a_zero_for_everybody() {
     for dropped in all.iter().copied() {
         let stub = Stub::start(answering(dropped)).await;
         let error = measure(&stub, Settings::default()).await.expect_err(dropped);
-        let MeasureError::Missing { metric, .. } = &error else { panic!("{dropped}: {error}") };
+        let (MeasureError::Missing { metric, .. } | MeasureError::Dropped { metric, .. }) = &error else {
+            panic!("{dropped}: {error}")
+        };
         assert_eq!(metric, dropped);
+        assert_eq!(error.to_string().contains("names.absent"), usual.contains(&dropped), "{error}");
+    }
+    for (dropped, metric) in MayBeAbsent::ALL {
+        let stub = Stub::start(answering(dropped)).await;
+        let mut settings = Settings::default();
+        settings.names.absent.insert(metric);
+        measure(&stub, settings).await.expect("somebody said that there is none");
     }
 }
 
 #[tokio::test]
 async fn requests_without_phases_are_not_requests_of_nobody() {
     let stub = Stub::start(|seen| {
-        if seen.form["query"].starts_with("kube_pod_container_resource_requests") {
+        if seen.query().starts_with("kube_pod_container_resource_requests") {
             return ok(&values(&format!(r#"[{},"1"]"#, at(0))));
         }
         empty(seen)

@@ -5,7 +5,7 @@ use defray_pricing::usage::Source;
 
 use super::Collector;
 use super::error::QueryError;
-use super::names::metric_label;
+use super::names::{MayBeAbsent, metric_label};
 use super::settings::Dialect;
 use crate::collect::Finding;
 
@@ -104,6 +104,7 @@ impl Collector {
 
     fn needs(&self) -> Vec<Need<'_>> {
         let m = &self.settings.names.metrics;
+        let usual = |metric| !self.settings.names.absent.contains(&metric);
         let cadvisor =
             |metric, feeds, always| Need { source: Source::Cadvisor, metric, feeds, always, mend: CADVISOR };
         let state = |metric, feeds, always| Need {
@@ -116,10 +117,18 @@ impl Collector {
         vec![
             cadvisor(&m.container_cpu_usage_seconds_total, "CPU usage", true),
             cadvisor(&m.container_memory_working_set_bytes, "memory usage", true),
-            cadvisor(&m.container_network_transmit_bytes_total, "network egress", true),
+            cadvisor(
+                &m.container_network_transmit_bytes_total,
+                "network egress",
+                usual(MayBeAbsent::Network),
+            ),
             cadvisor(&m.container_start_time_seconds, "the first minutes of new containers", false),
             state(&m.kube_pod_status_phase, "which pods run: without it no request counts", true),
-            state(&m.kube_pod_container_resource_requests, "CPU, memory and GPU requests", true),
+            state(
+                &m.kube_pod_container_resource_requests,
+                "CPU, memory and GPU requests",
+                usual(MayBeAbsent::Requests),
+            ),
             state(
                 &m.kube_pod_init_container_resource_requests,
                 "what init containers and sidecars request, which is not billed without it",
@@ -139,7 +148,7 @@ impl Collector {
             state(&m.kube_persistentvolume_info, "the storage class of volumes", false),
             state(&m.kube_persistentvolumeclaim_info, "whose and of which class other volumes are", false),
             state(&m.kube_resourcequota, "quotas", false),
-            state(&m.kube_service_spec_type, "load balancers", true),
+            state(&m.kube_service_spec_type, "load balancers", usual(MayBeAbsent::Services)),
             state(&m.kube_tenant_info, "tenants before the first observation", false),
         ]
     }
@@ -328,7 +337,7 @@ fn mend(error: &QueryError, url: &str) -> String {
             format!("is {url} right, the server up, and the network policy open for the daemon?")
         }
         QueryError::TimedOut(_) => "raise the timeout, or look why the server is slow".to_owned(),
-        QueryError::TooLarge(_) => "raise the byte limit".to_owned(),
+        QueryError::TooLarge(_) => "raise prometheus.answer_mib, or the server's limit on samples".to_owned(),
         QueryError::Refused { status: 401 | 403, .. } => {
             "configure the header that lets the daemon in (Authorization, or the tenant for Mimir)".to_owned()
         }

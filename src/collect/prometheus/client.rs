@@ -9,9 +9,9 @@ use prometheus_http_query::Client as Http;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use secrecy::ExposeSecret;
 
-use super::envelope::{Expected, Sample, Series, decode, error_notes};
+use super::envelope::{Expected, Sample, Series, decode, decode_names, error_notes};
 use super::error::{MeasureError, QueryError};
-use super::queries::{Query, Shape};
+use super::queries::{Query, Shape, Split};
 use super::settings::{Dialect, Settings, SettingsError};
 
 /// Milliseconds of an hour.
@@ -20,6 +20,8 @@ pub(super) const HOUR_MS: i64 = 3_600_000;
 pub(super) const MARK_MS: i64 = 60_000;
 /// How much of an error text is kept.
 const EXCERPT: usize = 300;
+/// In how many parts a too large answer is asked for at first; a part that is still too large is halved.
+const PARTS: usize = 16;
 
 /// Sends queries.
 #[derive(Clone)]
@@ -29,6 +31,26 @@ pub(super) struct Client {
     timeout: Duration,
     byte_limit: usize,
     shard_size: Option<usize>,
+}
+
+/// The answer to a query, part by part, so that no more than one part of it is ever held: see
+/// [`Client::next`].
+pub(super) struct Parts {
+    pub(super) query: Query,
+    /// What has not been asked for, the next at the end.
+    waiting: Vec<Part>,
+}
+
+impl Parts {
+    pub(super) fn new(query: Query) -> Self {
+        Self { query, waiting: vec![Part::All] }
+    }
+}
+
+enum Part {
+    All,
+    /// Series that have one of these values under the label of the query's [`Split`].
+    Among(Vec<String>),
 }
 
 impl Client {
@@ -69,50 +91,86 @@ impl Client {
         })
     }
 
-    /// Runs a query over an hour, split by namespace where one answer would be too large.
+    /// Runs a query over an hour and holds all of its answer: for what is small however large the cluster.
     pub(super) async fn run(&self, query: &Query, hour: Hour) -> Result<Vec<Series>, MeasureError> {
-        let whole = match (&query.split_by, self.shard_size) {
-            (Some(_), Some(_)) => Err(QueryError::TooLarge("sharding is configured".to_owned())),
-            _ => self.run_part(query, hour, &query.shape.render(&query.selector, self.dialect)).await,
-        };
-        let error = match whole {
-            Ok(series) => return Ok(series),
-            Err(error) => error,
-        };
-        let (true, Some(label)) = (matches!(error, QueryError::TooLarge(_)), &query.split_by) else {
-            return Err(failed(query, query.shape.render(&query.selector, self.dialect), error));
-        };
-        let values = self.values(query, hour, label).await?;
-        // Too large, and yet no series: the server contradicts itself, and nothing is not what was there.
-        if values.is_empty() && self.shard_size.is_none() {
-            return Err(failed(query, query.shape.render(&query.selector, self.dialect), error));
-        }
-        let size = self.shard_size.unwrap_or_else(|| values.len().div_ceil(2)).max(1);
-        let mut waiting: Vec<Vec<String>> = values.chunks(size).rev().map(<[String]>::to_vec).collect();
+        let mut parts = Parts::new(query.clone());
         let mut all = Vec::new();
-        while let Some(mut shard) = waiting.pop() {
-            let text = query.shape.render(&query.selector.clone().among(label, &shard), self.dialect);
-            match self.run_part(query, hour, &text).await {
-                Ok(series) => all.extend(series),
-                Err(QueryError::TooLarge(_)) if shard.len() > 1 => {
-                    let rest = shard.split_off(shard.len().div_ceil(2));
-                    waiting.push(rest);
-                    waiting.push(shard);
-                }
-                Err(error) => return Err(failed(query, text, error)),
-            }
+        while let Some(part) = self.next(&mut parts, hour).await? {
+            all.extend(part);
         }
         Ok(all)
     }
 
-    /// Every value of a label that the query's series have in the two hours it may look at.
-    async fn values(&self, query: &Query, hour: Hour, label: &str) -> Result<Vec<String>, MeasureError> {
-        let text = format!("count by ({label}) (count_over_time({}[2h]))", query.selector.render());
-        let series = self.instant(&text, hour, Expected::Vector).await;
-        let series = series.map_err(|error| failed(query, text, error))?;
-        let mut values: Vec<String> = series.iter().map(|s| s.label(label).to_owned()).collect();
-        values.sort();
-        Ok(values)
+    /// The next part of an answer: the whole of it, unless that is too large for the server or the limit.
+    pub(super) async fn next(
+        &self,
+        parts: &mut Parts,
+        hour: Hour,
+    ) -> Result<Option<Vec<Series>>, MeasureError> {
+        let eager = self.shard_size.filter(|_| matches!(parts.query.split, Split::Namespace(_)));
+        while let Some(part) = parts.waiting.pop() {
+            let query = &parts.query;
+            if let (Part::All, Some(size)) = (&part, eager) {
+                let names = self.names_to_split_by(query, hour).await?;
+                parts.waiting = names.chunks(size.max(1)).rev().map(|c| Part::Among(c.to_vec())).collect();
+                continue;
+            }
+            let selector = match &part {
+                Part::All => query.selector.clone(),
+                Part::Among(names) => query.selector.clone().among(query.split.label(), names),
+            };
+            let text = query.shape.render(&selector, self.dialect);
+            let error = match self.run_part(query, hour, &text).await {
+                Ok(series) => return Ok(Some(series)),
+                Err(error) => error,
+            };
+            let (names, size) = match (&error, part) {
+                (QueryError::TooLarge(_), Part::All) => {
+                    let names = self.names_to_split_by(query, hour).await?;
+                    let size = names.len().div_ceil(PARTS);
+                    (names, size)
+                }
+                (QueryError::TooLarge(_), Part::Among(names)) => {
+                    let size = names.len().div_ceil(2);
+                    (names, size)
+                }
+                _ => return Err(failed(query, text, error)),
+            };
+            // What belongs to one name cannot be split. None but the empty one: the server contradicts
+            // itself, and nothing is not what was there.
+            if names.len() < 2 {
+                return Err(failed(query, text, error));
+            }
+            parts.waiting.extend(names.chunks(size.max(1)).rev().map(|c| Part::Among(c.to_vec())));
+        }
+        Ok(None)
+    }
+
+    /// Every value that the query's series have under the label they are split by, and the empty one for
+    /// those that lack it, which no list names. Read from the store's index, and so without the samples
+    /// that were too many; of a store that keeps its index by the day it may be more than the hour has.
+    async fn names_to_split_by(&self, query: &Query, hour: Hour) -> Result<Vec<String>, MeasureError> {
+        let label = query.split.label();
+        let series = query.selector.render();
+        let names = async {
+            let mut url = self.http.base_url().clone();
+            let path = format!("{}/api/v1/label/{label}/values", url.path().trim_end_matches('/'));
+            url.set_path(&path);
+            let start = hour.start().timestamp().saturating_sub(3600);
+            url.query_pairs_mut()
+                .append_pair("match[]", &series)
+                .append_pair("start", &start.to_string())
+                .append_pair("end", &hour.end().timestamp().to_string())
+                .extend_pairs(self.dialect.params());
+            decode_names(&self.get(url).await?)
+        };
+        let names: Result<Vec<String>, QueryError> = names.await;
+        let mut names =
+            names.map_err(|error| failed(query, format!("the values of {label} in {series}"), error))?;
+        names.push(String::new());
+        names.sort();
+        names.dedup();
+        Ok(names)
     }
 
     async fn run_part(&self, query: &Query, hour: Hour, text: &str) -> Result<Vec<Series>, QueryError> {
@@ -159,12 +217,16 @@ impl Client {
     pub(super) async fn status(&self, path: &str) -> Result<serde_json::Value, QueryError> {
         let mut url = self.http.base_url().clone();
         url.set_path(&format!("{}/{path}", url.path().trim_end_matches('/')));
+        serde_json::from_slice(&self.get(url).await?)
+            .map_err(|error| QueryError::Malformed(error.to_string()))
+    }
+
+    async fn get(&self, url: reqwest::Url) -> Result<Vec<u8>, QueryError> {
         let client = self.http.inner().clone();
         let send = async move {
             client.get(url).send().await.map_err(|error| QueryError::Unreachable(chain(&error)))
         };
-        let body = self.within(send).await?;
-        serde_json::from_slice(&body).map_err(|error| QueryError::Malformed(error.to_string()))
+        self.within(send).await
     }
 
     async fn marks(&self, text: &str, hour: Hour) -> Result<Vec<Series>, QueryError> {

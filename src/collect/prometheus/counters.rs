@@ -7,6 +7,7 @@ use std::ops::RangeInclusive;
 use defray_pricing::Overflow;
 use defray_pricing::quantity::Quantity;
 use defray_pricing::time::Hour;
+use sha2::{Digest as _, Sha256};
 
 use super::client::HOUR_MS;
 use super::envelope::{Labels, Sample, Series};
@@ -175,7 +176,8 @@ pub(super) fn weight(series: &Series, hour: Hour) -> usize {
 /// When the things behind counters started.
 #[derive(Debug, Default)]
 pub(super) struct Starts {
-    exact: BTreeMap<Labels, i64>,
+    /// By a digest of the labels: there are as many as containers, and a container has a dozen.
+    exact: BTreeMap<[u8; 32], i64>,
     containers: BTreeMap<(String, String, String), Vec<i64>>,
 }
 
@@ -185,22 +187,26 @@ const PARTS: [&str; 3] = ["container", "cpu", "interface"];
 /// Labels that counters have beside those of the thing they count for.
 const COUNTER_LABELS: [&str; 3] = ["__name__", "cpu", "interface"];
 
-fn thing(series: &Series) -> Labels {
-    let own = |name: &String| COUNTER_LABELS.contains(&name.as_str());
-    series.labels.iter().filter(|(name, _)| !own(name)).map(|(k, v)| (k.clone(), v.clone())).collect()
+fn thing(series: &Series) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for (name, value) in series.labels.iter().filter(|(name, _)| !COUNTER_LABELS.contains(&name.as_str())) {
+        for text in [name, value] {
+            hash.update(text.len().to_le_bytes());
+            hash.update(text);
+        }
+    }
+    hash.finalize().into()
 }
 
 impl Starts {
-    /// From start times, and the labels that name namespace, pod and container.
-    pub(super) fn new(series: &[Series], labels: [&str; 3]) -> Self {
-        let mut starts = Self::default();
+    /// Takes in start times, given the labels that name namespace, pod and container.
+    pub(super) fn see(&mut self, series: &[Series], labels: [&str; 3]) {
         for one in series {
             let Some(at) = one.samples.first().map(|sample| sample.value.as_millis()) else { continue };
-            starts.exact.insert(thing(one), at);
+            self.exact.insert(thing(one), at);
             let [namespace, pod, container] = labels.map(|label| one.label(label).to_owned());
-            starts.containers.entry((namespace, pod, container)).or_default().push(at);
+            self.containers.entry((namespace, pod, container)).or_default().push(at);
         }
-        starts
     }
 
     /// The start of what a counter counts for: by its very labels, else the last start of that container

@@ -125,6 +125,22 @@ pub(super) fn error_notes(body: &[u8]) -> Option<Notes> {
     serde_json::from_slice::<Outline>(body).ok().map(|outline| outline.notes)
 }
 
+#[derive(Deserialize)]
+struct Names {
+    status: String,
+    data: Option<Vec<String>>,
+    #[serde(flatten)]
+    notes: Notes,
+}
+
+/// Reads a list of names, as strictly as an answer to a query.
+pub(super) fn decode_names(body: &[u8]) -> Result<Vec<String>, QueryError> {
+    let names: Names = serde_json::from_slice(body)
+        .map_err(|error| QueryError::Malformed(format!("not a list of names: {error}")))?;
+    refuse_unclean(Some(&names.status), &names.notes)?;
+    names.data.ok_or_else(|| QueryError::Malformed("success without data".to_owned()))
+}
+
 /// Reads the body of an answer with a 2xx status.
 pub(super) fn decode(body: &[u8], expected: Expected) -> Result<Vec<Series>, QueryError> {
     let envelope: Envelope<'_> =

@@ -91,6 +91,19 @@ pub enum MeasureError {
         /// What it feeds.
         feeds: &'static str,
     },
+    /// A metric is not there that nearly every cluster has.
+    #[error(
+        "there is no {metric} in {hour} though pods ran, and without it {feeds} cannot be told: keep it where it is \
+         dropped, or list it under `names.absent` if this cluster has none"
+    )]
+    Dropped {
+        /// The hour.
+        hour: Hour,
+        /// The metric.
+        metric: String,
+        /// What it feeds.
+        feeds: &'static str,
+    },
     /// The whole hour took longer than allowed.
     #[error("{hour} was not measured within {} s", within.as_secs())]
     TimedOut {
@@ -116,7 +129,11 @@ impl MeasureError {
                 | QueryError::Malformed(_)
                 | QueryError::BadSample { .. } => false,
             },
-            Self::Unsettled { .. } | Self::NoData(_) | Self::Missing { .. } | Self::TimedOut { .. } => true,
+            Self::Unsettled { .. }
+            | Self::NoData(_)
+            | Self::Missing { .. }
+            | Self::Dropped { .. }
+            | Self::TimedOut { .. } => true,
             Self::Overflow(_) => false,
         }
     }

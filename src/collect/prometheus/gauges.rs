@@ -159,6 +159,30 @@ impl Marks {
     }
 }
 
+/// Marks at rest: a value that stays as it is, as what is requested mostly does, takes one entry.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Kept(Vec<(u8, Option<Reading>)>);
+
+impl From<&Marks> for Kept {
+    fn from(marks: &Marks) -> Self {
+        let mut before = None;
+        let changes =
+            (0_u8..).zip(&marks.0).filter(|(_, value)| std::mem::replace(&mut before, **value) != **value);
+        Self(changes.map(|(mark, value)| (mark, *value)).collect())
+    }
+}
+
+impl Kept {
+    /// As they were.
+    pub(super) fn marks(&self) -> Marks {
+        let mut marks = Marks::NONE;
+        for (from, value) in &self.0 {
+            marks.0.iter_mut().skip(usize::from(*from)).for_each(|slot| *slot = *value);
+        }
+        marks
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::envelope::{Labels, Sample};
@@ -192,6 +216,20 @@ mod tests {
     fn the_mark_at_the_end_belongs_to_the_next_hour() {
         let marks = Marks::of(&[vec![series(-1..61, 1)]], HOUR);
         assert_eq!(marks.quantity(Scale::MARKS, MarkSet::ALL).unwrap().micros(), 1_000_000);
+    }
+
+    #[test]
+    fn marks_at_rest_are_as_they_were() {
+        let of = |series: Vec<Series>| Marks::of(&[series], HOUR);
+        for (marks, entries) in [
+            (Marks::NONE, 0),
+            (of(vec![series(0..60, 2)]), 1),
+            (of(vec![series(7..31, 2), series(40..59, 0)]), 4),
+            (of(vec![series((0..60).step_by(2), 1)]), 60),
+        ] {
+            let kept = Kept::from(&marks);
+            assert_eq!((kept.marks(), kept.0.len()), (marks, entries));
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use defray_pricing::quantity::Quantity;
 use defray_pricing::time::Hour;
 use defray_pricing::usage::{Minutes, Source, UsageHour};
 
-use super::client::Client;
+use super::client::{Client, Parts};
 use super::envelope::Series;
 use super::error::MeasureError;
 use super::gauges::MarkSet;
@@ -25,7 +25,21 @@ mod whole;
 
 pub(super) use nodes::node_fact;
 
-/// One hour in the making.
+/// A question whose answer is taken part by part, and what the parts came to so far.
+struct Asking {
+    parts: Parts,
+    minutes: MarkSet,
+    is_empty: bool,
+}
+
+impl Asking {
+    fn new(query: Query) -> Self {
+        Self { parts: Parts::new(query), minutes: MarkSet::default(), is_empty: true }
+    }
+}
+
+/// One hour in the making. Samples are held of one part of one answer at a time; what is kept of it is a
+/// few numbers for each container, pod, volume or node.
 pub(super) struct Measurement<'a> {
     client: &'a Client,
     queries: Queries<'a>,
@@ -55,42 +69,54 @@ impl<'a> Measurement<'a> {
         self.queries.names
     }
 
-    /// Asks, and remembers in which minutes the source had data.
-    async fn ask(&mut self, query: &Query) -> Result<Vec<Series>, MeasureError> {
-        let series = self.client.run(query, self.hour).await?;
+    /// The next part of an answer; after the last, remembers in which minutes the source had data.
+    async fn next(&mut self, asking: &mut Asking) -> Result<Option<Vec<Series>>, MeasureError> {
+        let series = self.client.next(&mut asking.parts, self.hour).await?;
+        let query = &asking.parts.query;
+        let Some(series) = series else {
+            self.answers.push(whole::Answer {
+                source: query.source,
+                metric: query.selector.metric().to_owned(),
+                feeds: query.feeds,
+                minutes: asking.minutes,
+                is_empty: asking.is_empty,
+            });
+            let covered = self.coverage.entry(query.source).or_default();
+            *covered = covered.union(asking.minutes);
+            return Ok(None);
+        };
         let minutes = |one: &Series| match query.shape {
             Shape::Marks | Shape::MarksOfOne => MarkSet::of(one, self.hour),
             Shape::Raw => MarkSet::of_raw(one, self.hour),
             Shape::Least | Shape::CountBy(_) => MarkSet::default(),
         };
-        let seen = series.iter().map(minutes).fold(MarkSet::default(), MarkSet::union);
-        self.answers.push(whole::Answer {
-            source: query.source,
-            metric: query.selector.metric().to_owned(),
-            feeds: query.feeds,
-            minutes: seen,
-            is_empty: series.is_empty(),
-        });
-        let covered = self.coverage.entry(query.source).or_default();
-        *covered = covered.union(seen);
-        Ok(series)
+        asking.minutes = series.iter().map(minutes).fold(asking.minutes, MarkSet::union);
+        asking.is_empty &= series.is_empty();
+        Ok(Some(series))
     }
 
-    /// Asks for series at marks, and tells scrapers' views of each identity apart.
-    async fn ask_once<const N: usize>(
+    /// Asks for series at marks, tells scrapers' views of each identity apart, and keeps of them what is
+    /// made of them.
+    async fn ask_once<const N: usize, T>(
         &mut self,
-        query: &Query,
+        query: Query,
         identity: [&str; N],
         attributes: &[&str],
-    ) -> Result<BTreeMap<[String; N], Views>, MeasureError> {
-        let series = self.ask(query).await?;
+        make: impl Fn(&Views) -> T,
+    ) -> Result<BTreeMap<[String; N], T>, MeasureError> {
         let attributes: Vec<String> = attributes.iter().map(|label| (*label).to_owned()).collect();
         let labels: BTreeSet<String> = identity.iter().map(|label| (*label).to_owned()).collect();
         let of = |one: &Series| Identity {
             key: identity.map(|label| one.label(label).to_owned()),
             labels: labels.clone(),
         };
-        Ok(once(series, &attributes, of, |one| one.samples.len()))
+        let mut all = BTreeMap::new();
+        let mut asking = Asking::new(query);
+        while let Some(series) = self.next(&mut asking).await? {
+            let part = once(series, &attributes, of, |one| one.samples.len());
+            all.extend(part.into_iter().map(|(key, views)| (key, make(&views))));
+        }
+        Ok(all)
     }
 
     /// Everything about the hour.

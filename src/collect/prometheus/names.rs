@@ -1,5 +1,7 @@
 //! What metrics and labels are called. Exporters, relabelling and charts differ; two presets cover most.
 
+use std::collections::BTreeSet;
+
 use super::super::node_labels::NodeLabels;
 
 /// Names of metrics and labels, and the matchers that pin an exporter.
@@ -7,6 +9,8 @@ use super::super::node_labels::NodeLabels;
 pub struct Names {
     /// Metric names.
     pub metrics: Metrics,
+    /// Metrics that are not there, and that is as it should be.
+    pub absent: BTreeSet<MayBeAbsent>,
     /// Labels of cAdvisor's metrics.
     pub cadvisor: ObjectLabels,
     /// Labels of kube-state-metrics' metrics that name the object, not the exporter.
@@ -31,6 +35,27 @@ pub struct Names {
     pub tenants: TenantLabels,
     /// Namespace labels that tenancy rules and price books ask for (Kubernetes' spelling).
     pub namespace_labels: Vec<String>,
+}
+
+/// A metric that nearly every cluster has, so that its absence is taken for a fault unless somebody says
+/// that it is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum MayBeAbsent {
+    /// `kube_pod_container_resource_requests`: no container requests anything.
+    Requests,
+    /// `container_network_transmit_bytes_total`: the container runtime does not tell what pods send.
+    Network,
+    /// `kube_service_spec_type`: there is no Service at all.
+    Services,
+}
+
+impl MayBeAbsent {
+    /// Each by the name of its metric.
+    pub const ALL: [(&'static str, Self); 3] = [
+        ("kube_pod_container_resource_requests", Self::Requests),
+        ("container_network_transmit_bytes_total", Self::Network),
+        ("kube_service_spec_type", Self::Services),
+    ];
 }
 
 /// Names of metrics.
@@ -203,6 +228,7 @@ impl Names {
     pub fn plain() -> Self {
         Self {
             metrics: Metrics::default(),
+            absent: BTreeSet::new(),
             cadvisor: ObjectLabels::standard(&["node", "kubernetes_io_hostname", "instance"]),
             state: ObjectLabels::standard(&["node"]),
             instance_labels: owned(&["id", "name", "image"]),

@@ -19,8 +19,27 @@ pub(super) struct Query {
     pub(super) selector: Selector,
     /// What of them.
     pub(super) shape: Shape,
-    /// The label to split by where the answer is too large.
-    pub(super) split_by: Option<String>,
+    /// How to ask in parts where the answer is too large.
+    pub(super) split: Split,
+}
+
+/// The label by whose values an answer is split: a part of what its series are about, so that everything
+/// about one thing is in one part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Split {
+    /// The label that holds the namespace.
+    Namespace(String),
+    /// The label that names what no namespace holds: a node, a volume.
+    Name(String),
+}
+
+impl Split {
+    /// The label.
+    pub(super) fn label(&self) -> &str {
+        match self {
+            Self::Namespace(label) | Self::Name(label) => label,
+        }
+    }
 }
 
 /// What of the series a query asks for.
@@ -139,17 +158,27 @@ impl Queries<'_> {
     }
 
     fn cadvisor(&self, feeds: &'static str, selector: Selector, shape: Shape) -> Query {
-        let split_by = Some(self.names.cadvisor.namespace.clone());
-        Query { feeds, source: Source::Cadvisor, selector, shape, split_by }
+        let split = Split::Namespace(self.names.cadvisor.namespace.clone());
+        Query { feeds, source: Source::Cadvisor, selector, shape, split }
     }
 
     fn state(&self, feeds: &'static str, selector: Selector, shape: Shape) -> Query {
-        let split_by = Some(self.names.state.namespace.clone());
-        Query { feeds, source: Source::KubeStateMetrics, selector, shape, split_by }
+        let split = Split::Namespace(self.names.state.namespace.clone());
+        Query { feeds, source: Source::KubeStateMetrics, selector, shape, split }
     }
 
-    fn cluster_wide(feeds: &'static str, selector: Selector, shape: Shape) -> Query {
-        Query { feeds, source: Source::KubeStateMetrics, selector, shape, split_by: None }
+    fn named(feeds: &'static str, by: &str, selector: Selector, shape: Shape) -> Query {
+        let split = Split::Name(by.to_owned());
+        Query { feeds, source: Source::KubeStateMetrics, selector, shape, split }
+    }
+
+    fn of_nodes(&self, feeds: &'static str, selector: Selector, shape: Shape) -> Query {
+        let by = self.names.state.node.first().map_or("node", String::as_str);
+        Self::named(feeds, by, selector, shape)
+    }
+
+    fn of_volumes(&self, feeds: &'static str, metric: &str, shape: Shape) -> Query {
+        Self::named(feeds, "persistentvolume", self.on(Source::KubeStateMetrics, metric), shape)
     }
 
     fn containers(&self, metric: &str) -> Selector {
@@ -193,7 +222,7 @@ impl Queries<'_> {
                 source: Source::Cadvisor,
                 selector: selector.with(&traffic.labels.pod, "!=", ""),
                 shape: Shape::Raw,
-                split_by: Some(traffic.labels.namespace.clone()),
+                split: Split::Namespace(traffic.labels.namespace.clone()),
             };
         }
         let metric = &self.names.metrics.container_network_transmit_bytes_total;
@@ -278,7 +307,7 @@ impl Queries<'_> {
     /// node: which existed.
     pub(super) fn nodes(&self) -> Query {
         let selector = self.on(Source::KubeStateMetrics, &self.names.metrics.kube_node_info);
-        Self::cluster_wide("node", selector, Shape::Marks)
+        self.of_nodes("node", selector, Shape::Marks)
     }
 
     /// node: their capacity.
@@ -288,7 +317,7 @@ impl Queries<'_> {
         let selector = self
             .on(Source::KubeStateMetrics, &self.names.metrics.kube_node_status_capacity)
             .among("resource", &resources);
-        Self::cluster_wide("node capacity", selector, Shape::Marks)
+        self.of_nodes("node capacity", selector, Shape::Marks)
     }
 
     /// Labels of nodes that the ownership timeline does not know.
@@ -302,38 +331,33 @@ impl Queries<'_> {
         by.sort();
         by.dedup();
         let selector = self.on(Source::KubeStateMetrics, &names.metrics.kube_node_labels);
-        Self::cluster_wide("node labels", selector, Shape::CountBy(by))
+        self.of_nodes("node labels", selector, Shape::CountBy(by))
     }
 
     /// storage: how large volumes were.
     pub(super) fn volume_capacity(&self) -> Query {
-        let metric = &self.names.metrics.kube_persistentvolume_capacity_bytes;
-        Self::cluster_wide("storage", self.on(Source::KubeStateMetrics, metric), Shape::Marks)
+        self.of_volumes("storage", &self.names.metrics.kube_persistentvolume_capacity_bytes, Shape::Marks)
     }
 
     /// storage: when volumes were bound.
     pub(super) fn volume_bound(&self) -> Query {
         let metric = &self.names.metrics.kube_persistentvolume_status_phase;
         let selector = self.on(Source::KubeStateMetrics, metric).with("phase", "=", "Bound");
-        Self::cluster_wide("bound volumes", selector, Shape::MarksOfOne)
+        Self::named("bound volumes", "persistentvolume", selector, Shape::MarksOfOne)
     }
 
     /// storage: whose claims volumes were bound to.
     pub(super) fn volume_claims(&self) -> Query {
         let metric = &self.names.metrics.kube_persistentvolume_claim_ref;
         let by = ["persistentvolume", "claim_namespace", "name"].map(str::to_owned).into();
-        Self::cluster_wide("claims of volumes", self.on(Source::KubeStateMetrics, metric), Shape::CountBy(by))
+        self.of_volumes("claims of volumes", metric, Shape::CountBy(by))
     }
 
     /// storage: the class of volumes.
     pub(super) fn volume_classes(&self) -> Query {
         let metric = &self.names.metrics.kube_persistentvolume_info;
         let by = ["persistentvolume", "storageclass"].map(str::to_owned).into();
-        Self::cluster_wide(
-            "classes of volumes",
-            self.on(Source::KubeStateMetrics, metric),
-            Shape::CountBy(by),
-        )
+        self.of_volumes("classes of volumes", metric, Shape::CountBy(by))
     }
 
     /// storage: the claims' own view of volume and class, where the volumes do not say.
@@ -363,6 +387,12 @@ impl Queries<'_> {
         self.state("load_balancer", selector, Shape::MarksOfOne)
     }
 
+    /// Whether there are any Services: every cluster has one, `kubernetes`.
+    pub(super) fn services(&self) -> Query {
+        let selector = self.on(Source::KubeStateMetrics, &self.names.metrics.kube_service_spec_type);
+        self.state("load_balancer", selector, Shape::CountBy(Vec::new()))
+    }
+
     /// Ownership before the first observation: labels of namespaces.
     pub(super) fn namespace_labels(&self) -> Query {
         let mut by = vec![self.names.state.namespace.clone()];
@@ -376,7 +406,7 @@ impl Queries<'_> {
         let labels = &self.names.tenants;
         let by = [&labels.name, &labels.team, &labels.cost_center, &labels.owner_email].map(String::clone);
         let selector = self.on(Source::KubeStateMetrics, &self.names.metrics.kube_tenant_info);
-        Self::cluster_wide("tenants", selector, Shape::CountBy(by.into()))
+        Self::named("tenants", &labels.name, selector, Shape::CountBy(by.into()))
     }
 
     /// How many series of a metric had any sample in the last hour, with this label if one is named.

@@ -11,12 +11,12 @@ use super::super::NoteKind;
 use super::super::counters::{Growth, Starts, growth, stitch, weight};
 use super::super::envelope::Series;
 use super::super::error::MeasureError;
-use super::super::gauges::{MarkSet, Marks};
+use super::super::gauges::{Kept, MarkSet, Marks};
 use super::super::identity::{Identity, Views, once};
 use super::super::names::ObjectLabels;
 use super::super::reading::Scale;
 use super::pods::{Pods, summed};
-use super::{Classes, Measurement, add, node_label};
+use super::{Asking, Classes, Measurement, add, node_label};
 
 /// Where what init containers need beyond the rest is booked.
 const INIT: &str = "(init)";
@@ -74,7 +74,7 @@ struct InitContainers {
 }
 
 /// Requests of one resource: marks of each container, by namespace, pod, uid, container and node.
-type Requests = BTreeMap<[String; 5], Marks>;
+type Requests = BTreeMap<[String; 5], Kept>;
 
 impl Measurement<'_> {
     pub(super) async fn compute(
@@ -94,18 +94,20 @@ impl Measurement<'_> {
     async fn init_containers(&mut self) -> Result<InitContainers, MeasureError> {
         let state = &self.names().state;
         let mut init = InitContainers::default();
-        let series = self.ask(&self.queries.init_containers()).await?;
         let key = |one: &Series| {
             [&state.namespace, &state.pod, &state.uid, &state.container].map(|l| one.label(l).to_owned())
         };
-        let (sidecars, ending): (Vec<_>, Vec<_>) =
-            series.iter().partition(|one| one.label("restart_policy") == "Always");
-        init.sidecars.extend(sidecars.into_iter().map(key));
-        for [namespace, pod, uid, container] in ending.into_iter().map(key) {
-            let key = [namespace, pod, uid, container];
-            if !init.sidecars.contains(&key) {
-                let [namespace, pod, _, container] = key;
-                init.ending.insert([namespace, pod, container]);
+        let mut asking = Asking::new(self.queries.init_containers());
+        while let Some(series) = self.next(&mut asking).await? {
+            let (sidecars, ending): (Vec<_>, Vec<_>) =
+                series.iter().partition(|one| one.label("restart_policy") == "Always");
+            init.sidecars.extend(sidecars.into_iter().map(key));
+            for [namespace, pod, uid, container] in ending.into_iter().map(key) {
+                let key = [namespace, pod, uid, container];
+                if !init.sidecars.contains(&key) {
+                    let [namespace, pod, _, container] = key;
+                    init.ending.insert([namespace, pod, container]);
+                }
             }
         }
         Ok(init)
@@ -137,7 +139,7 @@ impl Measurement<'_> {
             let effective = effective(&mut marks, of_init.remove(&metric).unwrap_or_default(), init)?;
             for ([namespace, pod, uid, container, node], marks) in marks.into_iter().chain(effective) {
                 let running = pods.phases(&namespace, &pod, &uid).running;
-                let quantity = marks.quantity(resource.scale(), running)?;
+                let quantity = marks.marks().quantity(resource.scale(), running)?;
                 if quantity == Quantity::ZERO {
                     continue;
                 }
@@ -149,22 +151,29 @@ impl Measurement<'_> {
     }
 
     async fn requests_of(&mut self, feeds: &'static str, resource: &str) -> Result<Requests, MeasureError> {
-        let query = self.queries.requests(feeds, resource);
-        let series = self.ask(&query).await?;
-        Ok(self.marks_by_container(series, &["resource", "unit"]))
+        let mut asking = Asking::new(self.queries.requests(feeds, resource));
+        let mut requests = Requests::new();
+        while let Some(series) = self.next(&mut asking).await? {
+            requests.extend(self.marks_by_container(series, &["resource", "unit"]));
+        }
+        Ok(requests)
     }
 
     /// What init containers and sidecars request, by resource.
     async fn init_requests(&mut self) -> Result<BTreeMap<String, Requests>, MeasureError> {
-        let series = self.ask(&self.queries.init_requests()).await?;
-        let mut by_resource: BTreeMap<String, Vec<Series>> = BTreeMap::new();
-        for one in series {
-            by_resource.entry(one.label("resource").to_owned()).or_default().push(one);
+        let mut requests: BTreeMap<String, Requests> = BTreeMap::new();
+        let mut asking = Asking::new(self.queries.init_requests());
+        while let Some(series) = self.next(&mut asking).await? {
+            let mut by_resource: BTreeMap<String, Vec<Series>> = BTreeMap::new();
+            for one in series {
+                by_resource.entry(one.label("resource").to_owned()).or_default().push(one);
+            }
+            for (resource, series) in by_resource {
+                let part = self.marks_by_container(series, &["resource", "unit"]);
+                requests.entry(resource).or_default().extend(part);
+            }
         }
-        let by_resource = by_resource.into_iter();
-        Ok(by_resource
-            .map(|(resource, series)| (resource, self.marks_by_container(series, &["resource", "unit"])))
-            .collect())
+        Ok(requests)
     }
 
     fn marks_by_container(&self, series: Vec<Series>, attributes: &[&str]) -> Requests {
@@ -180,7 +189,7 @@ impl Measurement<'_> {
             Identity { key: [namespace, pod, uid, container, node], labels }
         };
         let once = once(series, &attributes, identify, |one| one.samples.len());
-        once.into_iter().map(|(key, series)| (key, Marks::of(&series, self.hour))).collect()
+        once.into_iter().map(|(key, views)| (key, Kept::from(&Marks::of(&views, self.hour)))).collect()
     }
 
     async fn cpu_usage(
@@ -191,28 +200,34 @@ impl Measurement<'_> {
         containers: &mut BTreeMap<Container, Use>,
     ) -> Result<(), MeasureError> {
         let labels = &self.names().cadvisor;
-        let series = self.ask(&self.queries.cpu_usage()).await?;
         let hour = self.hour;
         let identify = |one: &Series| container_of(one, labels, pods, &[]);
-        for (key, series) in once(series, &self.names().instance_labels, identify, |s| weight(s, hour)) {
-            self.saw_node(&key.node, &series, true);
-            if pods.phases_by_name(&key.namespace, &key.pod).only_waited() {
-                continue;
-            }
-            let growth = self.grown(series, Scale::CORE_SECONDS, starts, labels)?;
-            self.note(NoteKind::UnmeasuredCpu, &key.namespace, growth.unmeasured)?;
-            self.note(NoteKind::UnseenCpu, &key.namespace, growth.baseline)?;
-            if growth.measured != Quantity::ZERO {
-                let key = init.rename(key);
-                add(&mut containers.entry(key).or_default().cpu_usage, growth.measured)?;
+        let mut asking = Asking::new(self.queries.cpu_usage());
+        while let Some(series) = self.next(&mut asking).await? {
+            for (key, series) in once(series, &self.names().instance_labels, identify, |s| weight(s, hour)) {
+                self.saw_node(&key.node, &series, true);
+                if pods.phases_by_name(&key.namespace, &key.pod).only_waited() {
+                    continue;
+                }
+                let growth = self.grown(series, Scale::CORE_SECONDS, starts, labels)?;
+                self.note(NoteKind::UnmeasuredCpu, &key.namespace, growth.unmeasured)?;
+                self.note(NoteKind::UnseenCpu, &key.namespace, growth.baseline)?;
+                if growth.measured != Quantity::ZERO {
+                    let key = init.rename(key);
+                    add(&mut containers.entry(key).or_default().cpu_usage, growth.measured)?;
+                }
             }
         }
         Ok(())
     }
 
     pub(super) async fn starts(&mut self) -> Result<Starts, MeasureError> {
-        let series = self.ask(&self.queries.starts()).await?;
-        Ok(Starts::new(&series, object(&self.names().cadvisor)))
+        let mut starts = Starts::default();
+        let mut asking = Asking::new(self.queries.starts());
+        while let Some(series) = self.next(&mut asking).await? {
+            starts.see(&series, object(&self.names().cadvisor));
+        }
+        Ok(starts)
     }
 
     fn grown(
@@ -243,15 +258,17 @@ impl Measurement<'_> {
         containers: &mut BTreeMap<Container, Use>,
     ) -> Result<(), MeasureError> {
         let labels = &self.names().cadvisor;
-        let series = self.ask(&self.queries.memory_usage()).await?;
         let identify = |one: &Series| container_of(one, labels, pods, &[]);
-        for (key, series) in once(series, &self.names().instance_labels, identify, |s| s.samples.len()) {
-            self.saw_node(&key.node, &series, false);
-            let idle = pods.not_running(&key.namespace, &key.pod);
-            let marks = Marks::of(&series, self.hour);
-            let quantity = marks.quantity(Scale::BYTE_MARKS, MarkSet::ALL.without(idle))?;
-            if quantity != Quantity::ZERO {
-                add(&mut containers.entry(init.rename(key)).or_default().memory_usage, quantity)?;
+        let mut asking = Asking::new(self.queries.memory_usage());
+        while let Some(series) = self.next(&mut asking).await? {
+            for (key, series) in once(series, &self.names().instance_labels, identify, |s| s.samples.len()) {
+                self.saw_node(&key.node, &series, false);
+                let idle = pods.not_running(&key.namespace, &key.pod);
+                let marks = Marks::of(&series, self.hour);
+                let quantity = marks.quantity(Scale::BYTE_MARKS, MarkSet::ALL.without(idle))?;
+                if quantity != Quantity::ZERO {
+                    add(&mut containers.entry(init.rename(key)).or_default().memory_usage, quantity)?;
+                }
             }
         }
         Ok(())
@@ -266,7 +283,6 @@ impl Measurement<'_> {
         let names = self.names();
         let labels = names.traffic.as_ref().map_or(&names.cadvisor, |traffic| &traffic.labels);
         let class_label = names.traffic.as_ref().map_or("interface", |traffic| &traffic.class_label);
-        let series = self.ask(&self.queries.network()).await?;
         let hour = self.hour;
         let identify = |one: &Series| {
             let Identity { key, labels } = container_of(one, labels, pods, &[class_label]);
@@ -274,21 +290,25 @@ impl Measurement<'_> {
             Identity { key, labels }
         };
         let mut rows: BTreeMap<(String, Option<VirtualNamespace>, TrafficClass), Quantity> = BTreeMap::new();
-        for ((key, class), series) in once(series, &names.instance_labels, identify, |s| weight(s, hour)) {
-            let waited = pods.phases_by_name(&key.namespace, &key.pod).only_waited();
-            if waited || pods.shares_host_network(&key.namespace, &key.pod) {
-                continue;
+        let mut asking = Asking::new(self.queries.network());
+        while let Some(series) = self.next(&mut asking).await? {
+            let counters = once(series, &names.instance_labels, identify, |s| weight(s, hour));
+            for ((key, class), series) in counters {
+                let waited = pods.phases_by_name(&key.namespace, &key.pod).only_waited();
+                if waited || pods.shares_host_network(&key.namespace, &key.pod) {
+                    continue;
+                }
+                let growth = self.grown(series, Scale::BYTES, starts, labels)?;
+                self.note(NoteKind::UnmeasuredEgress, &key.namespace, growth.unmeasured)?;
+                self.note(NoteKind::UnseenEgress, &key.namespace, growth.baseline)?;
+                if growth.measured == Quantity::ZERO {
+                    continue;
+                }
+                let class = if names.traffic.is_some() { class.as_str() } else { TrafficClass::ALL };
+                let place = pods.virtual_namespace(&key.namespace, &key.pod);
+                let row = rows.entry((key.namespace, place, TrafficClass::from(class))).or_default();
+                add(row, growth.measured)?;
             }
-            let growth = self.grown(series, Scale::BYTES, starts, labels)?;
-            self.note(NoteKind::UnmeasuredEgress, &key.namespace, growth.unmeasured)?;
-            self.note(NoteKind::UnseenEgress, &key.namespace, growth.baseline)?;
-            if growth.measured == Quantity::ZERO {
-                continue;
-            }
-            let class = if names.traffic.is_some() { class.as_str() } else { TrafficClass::ALL };
-            let place = pods.virtual_namespace(&key.namespace, &key.pod);
-            let row = rows.entry((key.namespace, place, TrafficClass::from(class))).or_default();
-            add(row, growth.measured)?;
         }
         Ok(rows
             .into_iter()
@@ -334,16 +354,15 @@ fn container_of(series: &Series, labels: &ObjectLabels, pods: &Pods, also: &[&st
 /// containers, and what the most demanding of these needs beyond the pod's own is `(init)`. The order in
 /// which they start is not in the metrics; sidecars are taken to start first, as proxies that are injected do.
 fn effective(regular: &mut Requests, of_init: Requests, init: &InitContainers) -> Result<Requests, Overflow> {
-    let mut most: BTreeMap<[String; 3], (String, Marks)> = BTreeMap::new();
+    let mut most: BTreeMap<[String; 3], (String, Kept)> = BTreeMap::new();
     for ([namespace, pod, uid, container, node], marks) in of_init {
         let name = [namespace.clone(), pod.clone(), uid.clone(), container.clone()];
         if init.sidecars.contains(&name) {
             regular.insert([namespace, pod, uid, container, node], marks);
             continue;
         }
-        let (last_node, larger) =
-            most.entry([namespace, pod, uid]).or_insert_with(|| (String::new(), Marks::NONE));
-        *larger = larger.larger(&marks)?;
+        let (last_node, larger) = most.entry([namespace, pod, uid]).or_default();
+        *larger = Kept::from(&larger.marks().larger(&marks.marks())?);
         if !node.is_empty() {
             *last_node = node;
         }
@@ -356,8 +375,8 @@ fn effective(regular: &mut Requests, of_init: Requests, init: &InitContainers) -
             |[a, b, c, d, _]: &[String; 5]| init.sidecars.contains(&[a, b, c, d].map(String::clone));
         let own = regular.range(from..).take_while(|(key, _)| same(key));
         let own = own.filter(|(key, _)| !is_sidecar(key)).map(|(_, marks)| marks);
-        let rest = marks.beyond(&summed(own)?)?;
-        beyond.insert([namespace, pod, uid, INIT.to_owned(), node], rest);
+        let rest = marks.marks().beyond(&summed(own)?)?;
+        beyond.insert([namespace, pod, uid, INIT.to_owned(), node], Kept::from(&rest));
     }
     Ok(beyond)
 }
@@ -400,7 +419,8 @@ mod tests {
         let all = |value| {
             let at = |mark: i64| HOUR.start().timestamp_millis() + mark * 60_000;
             let samples = (0..60).map(|mark| Sample { at: at(mark), value: Reading::whole(value) });
-            Marks::of(&[vec![Series { labels: BTreeMap::new(), samples: samples.collect() }]], HOUR)
+            let series = Series { labels: BTreeMap::new(), samples: samples.collect() };
+            Kept::from(&Marks::of(&[vec![series]], HOUR))
         };
         let key = |name: &str| ["team", "web", "uid", name, "node-a"].map(str::to_owned);
         containers.iter().map(|(name, value)| (key(name), all(*value))).collect()

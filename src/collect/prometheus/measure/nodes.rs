@@ -10,11 +10,11 @@ use defray_pricing::usage::NodeRow;
 use super::super::NodeDirectory;
 use super::super::envelope::Series;
 use super::super::error::MeasureError;
-use super::super::gauges::{MarkSet, Marks};
+use super::super::gauges::{Kept, MarkSet, Marks};
 use super::super::identity::{Identity, Views, once};
 use super::super::names::{Names, metric_label};
 use super::super::reading::{Reading, Scale};
-use super::{Classes, Measurement, add, node_label};
+use super::{Asking, Classes, Measurement, add, node_label};
 
 /// Labels of `kube_node_info` that describe the node: one that is replaced under its name changes them.
 const ATTRIBUTES: [&str; 9] = [
@@ -37,17 +37,20 @@ impl Measurement<'_> {
     ) -> Result<Classes<'d>, MeasureError> {
         let names = self.names();
         let mut best: BTreeMap<String, (Reading, PriceClass)> = BTreeMap::new();
-        for series in self.ask(&self.queries.node_labels()).await? {
-            let Some((_, node)) = node_label(&series, &names.state) else { continue };
-            let samples = series.samples.first().map(|sample| sample.value).unwrap_or_default();
-            if best.get(node).is_none_or(|(most, _)| samples > *most) {
-                let fact = node_fact(&series, node, names);
-                let class = PriceClass {
-                    pool: fact.pool,
-                    instance_type: fact.instance_type,
-                    capacity_type: fact.capacity_type,
-                };
-                best.insert(node.to_owned(), (samples, class));
+        let mut asking = Asking::new(self.queries.node_labels());
+        while let Some(part) = self.next(&mut asking).await? {
+            for series in part {
+                let Some((_, node)) = node_label(&series, &names.state) else { continue };
+                let samples = series.samples.first().map(|sample| sample.value).unwrap_or_default();
+                if best.get(node).is_none_or(|(most, _)| samples > *most) {
+                    let fact = node_fact(&series, node, names);
+                    let class = PriceClass {
+                        pool: fact.pool,
+                        instance_type: fact.instance_type,
+                        capacity_type: fact.capacity_type,
+                    };
+                    best.insert(node.to_owned(), (samples, class));
+                }
             }
         }
         let labelled = best.into_iter().map(|(node, (_, class))| (node, class)).collect();
@@ -57,21 +60,26 @@ impl Measurement<'_> {
     /// node.
     pub(super) async fn nodes(&mut self, classes: &Classes<'_>) -> Result<Vec<NodeRow>, MeasureError> {
         let mut existed: BTreeMap<String, MarkSet> = BTreeMap::new();
-        let info = self.ask(&self.queries.nodes()).await?;
-        for (node, series) in self.by_node(info, &ATTRIBUTES) {
-            existed.insert(node, Marks::of(&series, self.hour).set());
+        let mut asking = Asking::new(self.queries.nodes());
+        while let Some(info) = self.next(&mut asking).await? {
+            for (node, series) in self.by_node(info, &ATTRIBUTES) {
+                existed.insert(node, Marks::of(&series, self.hour).set());
+            }
         }
-        let mut capacities: BTreeMap<String, BTreeMap<String, Marks>> = BTreeMap::new();
-        let mut by_resource: BTreeMap<String, Vec<Series>> = BTreeMap::new();
-        for one in self.ask(&self.queries.node_capacity()).await? {
-            by_resource.entry(one.label("resource").to_owned()).or_default().push(one);
-        }
-        for (resource, series) in by_resource {
-            for (node, series) in self.by_node(series, &["resource", "unit"]) {
-                let marks = Marks::of(&series, self.hour);
-                let known = existed.entry(node.clone()).or_default();
-                *known = known.union(marks.set());
-                capacities.entry(node).or_default().insert(resource.clone(), marks);
+        let mut capacities: BTreeMap<String, BTreeMap<String, Kept>> = BTreeMap::new();
+        let mut asking = Asking::new(self.queries.node_capacity());
+        while let Some(part) = self.next(&mut asking).await? {
+            let mut by_resource: BTreeMap<String, Vec<Series>> = BTreeMap::new();
+            for one in part {
+                by_resource.entry(one.label("resource").to_owned()).or_default().push(one);
+            }
+            for (resource, series) in by_resource {
+                for (node, series) in self.by_node(series, &["resource", "unit"]) {
+                    let marks = Marks::of(&series, self.hour);
+                    let known = existed.entry(node.clone()).or_default();
+                    *known = known.union(marks.set());
+                    capacities.entry(node).or_default().insert(resource.clone(), Kept::from(&marks));
+                }
             }
         }
         let mut rows: BTreeMap<PriceClass, NodeRow> = BTreeMap::new();
@@ -83,7 +91,7 @@ impl Measurement<'_> {
             let row = rows.entry(class.clone()).or_insert_with(|| zero(class));
             add(&mut row.node_hours, marks.hours()?)?;
             for (resource, marks) in capacities.remove(&node).unwrap_or_default() {
-                self.add_capacity(row, &resource, &marks)?;
+                self.add_capacity(row, &resource, &marks.marks())?;
             }
         }
         Ok(rows.into_values().collect())

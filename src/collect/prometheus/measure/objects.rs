@@ -7,11 +7,11 @@ use defray_pricing::quantity::Quantity;
 use defray_pricing::usage::{LoadBalancerRow, QuotaRow, StorageRow};
 
 use super::super::error::MeasureError;
-use super::super::gauges::{MarkSet, Marks};
+use super::super::gauges::{Kept, MarkSet, Marks};
 use super::super::identity::Views;
 use super::super::reading::{Reading, Scale};
 use super::pods::Pods;
-use super::{Measurement, Query, add};
+use super::{Asking, Measurement, Query, add};
 
 /// A claim that a volume was bound to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -26,27 +26,30 @@ struct Claim {
 impl Measurement<'_> {
     /// storage: the capacity of bound volumes, by the claim's namespace, mounted or not.
     pub(super) async fn storage(&mut self, pods: &Pods) -> Result<Vec<StorageRow>, MeasureError> {
-        let capacity = self.ask_once(&self.queries.volume_capacity(), ["persistentvolume"], &[]).await?;
-        let bound = self.ask_once(&self.queries.volume_bound(), ["persistentvolume"], &["phase"]).await?;
-        let bound: BTreeMap<String, Views> =
-            bound.into_iter().map(|([volume], series)| (volume, series)).collect();
-        let classes = self.attribute(&self.queries.volume_classes(), &["storageclass"]).await?;
-        let refs = self.attribute(&self.queries.volume_claims(), &["claim_namespace", "name"]).await?;
+        let (q, hour) = (self.queries, self.hour);
+        let kept = |views: &Views| Kept::from(&Marks::of(views, hour));
+        let set = |views: &Views| Marks::of(views, hour).set();
+        let capacity = self.ask_once(q.volume_capacity(), ["persistentvolume"], &[], kept).await?;
+        let bound = self.ask_once(q.volume_bound(), ["persistentvolume"], &["phase"], set).await?;
+        let bound: BTreeMap<String, MarkSet> =
+            bound.into_iter().map(|([name], marks)| (name, marks)).collect();
+        let classes = self.attribute(q.volume_classes(), &["storageclass"]).await?;
+        let refs = self.attribute(q.volume_claims(), &["claim_namespace", "name"]).await?;
         let claims = self.claims().await?;
-        let synced = self.synced_objects(&self.queries.claim_labels(), "persistentvolumeclaim").await?;
+        let synced = self.synced_objects(q.claim_labels(), "persistentvolumeclaim").await?;
         let mut rows: BTreeMap<(String, Option<VirtualNamespace>, String), Quantity> = BTreeMap::new();
-        for ([volume], series) in capacity {
+        for ([volume], capacity) in capacity {
             let claim = claims.get(&volume).cloned().unwrap_or_default();
             let (namespace, name) = match refs.get(&volume).map(Vec::as_slice) {
                 Some([namespace, name]) if !namespace.is_empty() => (namespace.clone(), name.clone()),
                 _ => (claim.namespace, claim.name),
             };
             // A volume that has no phase series at all is bound while its claim exists.
-            let marks = bound.get(&volume).map_or(claim.marks, |series| Marks::of(series, self.hour).set());
+            let marks = bound.get(&volume).copied().unwrap_or(claim.marks);
             if namespace.is_empty() {
                 continue;
             }
-            let quantity = Marks::of(&series, self.hour).quantity(Scale::BYTE_MARKS, marks)?;
+            let quantity = capacity.marks().quantity(Scale::BYTE_MARKS, marks)?;
             if quantity == Quantity::ZERO {
                 continue;
             }
@@ -70,16 +73,19 @@ impl Measurement<'_> {
     /// Labels of volumes, of the combination with most samples.
     async fn attribute(
         &mut self,
-        query: &Query,
+        query: Query,
         labels: &[&str],
     ) -> Result<BTreeMap<String, Vec<String>>, MeasureError> {
         let mut best: BTreeMap<String, (Reading, Vec<String>)> = BTreeMap::new();
-        for series in self.ask(query).await? {
-            let volume = series.label("persistentvolume").to_owned();
-            let samples = series.samples.first().map(|sample| sample.value).unwrap_or_default();
-            if best.get(&volume).is_none_or(|(most, _)| samples > *most) {
-                let values = labels.iter().map(|label| series.label(label).to_owned()).collect();
-                best.insert(volume, (samples, values));
+        let mut asking = Asking::new(query);
+        while let Some(part) = self.next(&mut asking).await? {
+            for series in part {
+                let volume = series.label("persistentvolume").to_owned();
+                let samples = series.samples.first().map(|sample| sample.value).unwrap_or_default();
+                if best.get(&volume).is_none_or(|(most, _)| samples > *most) {
+                    let values = labels.iter().map(|label| series.label(label).to_owned()).collect();
+                    best.insert(volume, (samples, values));
+                }
             }
         }
         Ok(best.into_iter().map(|(volume, (_, values))| (volume, values)).collect())
@@ -90,27 +96,34 @@ impl Measurement<'_> {
         let namespace = self.names().state.namespace.clone();
         let identity = ["volumename", namespace.as_str(), "persistentvolumeclaim"];
         let attributes = ["storageclass", "access_mode", "volumemode"];
-        let mut claims: BTreeMap<String, Claim> = BTreeMap::new();
-        for ([volume, namespace, name], series) in
-            self.ask_once(&self.queries.claims(), identity, &attributes).await?
-        {
-            let marks = Marks::of(&series, self.hour).set();
-            let class = series.iter().flatten().map(|one| one.label("storageclass")).max().unwrap_or("");
-            let claim = Claim { namespace, name, class: class.to_owned(), marks };
-            claims.insert(volume, claim);
-        }
-        Ok(claims)
+        let hour = self.hour;
+        let make = |views: &Views| {
+            let class = views.iter().flatten().map(|one| one.label("storageclass")).max().unwrap_or("");
+            (Marks::of(views, hour).set(), class.to_owned())
+        };
+        let found = self.ask_once(self.queries.claims(), identity, &attributes, make).await?;
+        let claims = found.into_iter().map(|([volume, namespace, name], (marks, class))| {
+            (volume, Claim { namespace, name, class, marks })
+        });
+        Ok(claims.collect())
     }
 
     /// `load_balancer`.
     pub(super) async fn load_balancers(&mut self, pods: &Pods) -> Result<Vec<LoadBalancerRow>, MeasureError> {
         let state = &self.names().state;
         let identity = [state.namespace.as_str(), "service", &state.uid];
-        let services = self.ask_once(&self.queries.load_balancers(), identity, &["type"]).await?;
-        let synced = self.synced_objects(&self.queries.service_labels(), "service").await?;
+        let (q, hour) = (self.queries, self.hour);
+        let set = |views: &Views| Marks::of(views, hour).set();
+        let services = self.ask_once(q.load_balancers(), identity, &["type"], set).await?;
+        if services.is_empty() {
+            // No load balancers, or nothing of any Service: the one costs nothing, the other is a fault.
+            let mut asking = Asking::new(q.services());
+            while self.next(&mut asking).await?.is_some() {}
+        }
+        let synced = self.synced_objects(q.service_labels(), "service").await?;
         let mut rows: BTreeMap<(String, Option<VirtualNamespace>), Quantity> = BTreeMap::new();
-        for ([namespace, name, _], series) in services {
-            let hours = Marks::of(&series, self.hour).set().hours()?;
+        for ([namespace, name, _], marks) in services {
+            let hours = marks.hours()?;
             if hours == Quantity::ZERO {
                 continue;
             }
@@ -133,12 +146,13 @@ impl Measurement<'_> {
         let namespace = self.names().state.namespace.clone();
         let identity = [namespace.as_str(), "resourcequota", "resource"];
         let mut least: BTreeMap<String, (Option<Marks>, Option<Marks>)> = BTreeMap::new();
-        for ([namespace, _, resource], series) in
-            self.ask_once(&self.queries.quotas(), identity, &["type"]).await?
-        {
+        let hour = self.hour;
+        let kept = |views: &Views| Kept::from(&Marks::of(views, hour));
+        let quotas = self.ask_once(self.queries.quotas(), identity, &["type"], kept).await?;
+        for ([namespace, _, resource], marks) in quotas {
             let (cpu, memory) = least.entry(namespace).or_default();
             let slot = if resource.ends_with("cpu") { cpu } else { memory };
-            let marks = Marks::of(&series, self.hour);
+            let marks = marks.marks();
             *slot = Some(match slot.take() {
                 Some(before) => before.smaller(&marks)?,
                 None => marks,

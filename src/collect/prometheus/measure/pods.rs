@@ -8,10 +8,10 @@ use defray_pricing::time::Hour;
 use super::super::PodDirectory;
 use super::super::envelope::Series;
 use super::super::error::MeasureError;
-use super::super::gauges::{MarkSet, Marks};
+use super::super::gauges::{Kept, MarkSet, Marks};
 use super::super::names::{VclusterLabels, metric_label};
 use super::super::reading::Reading;
-use super::{Measurement, node_label};
+use super::{Asking, Measurement, node_label};
 
 /// A pod by host namespace and name.
 pub(super) type PodName = (String, String);
@@ -135,6 +135,12 @@ impl Pods {
         self.by_name.values().map(|phases| phases.running).fold(MarkSet::default(), MarkSet::union)
     }
 
+    /// The marks at which any pod ran that has a network of its own.
+    pub(super) fn ran_on_own_network(&self) -> MarkSet {
+        let own = self.by_name.iter().filter(|(name, _)| !self.host_network.contains(*name));
+        own.map(|(_, phases)| phases.running).fold(MarkSet::default(), MarkSet::union)
+    }
+
     /// The marks at which any pod ran, by node; without pods of one name on several nodes.
     pub(super) fn ran_on(&self) -> BTreeMap<String, MarkSet> {
         let mut nodes: BTreeMap<String, MarkSet> = BTreeMap::new();
@@ -200,9 +206,9 @@ impl Measurement<'_> {
         let state = &self.names().state;
         let identity = [state.namespace.as_str(), &state.pod, &state.uid];
         // The phase is an attribute: at each mark one scraper decides on all of it.
-        let query = self.queries.phases();
-        for (key, views) in self.ask_once(&query, identity, &["phase"]).await? {
-            let phases = Phases::of(&views, self.hour);
+        let (query, hour) = (self.queries.phases(), self.hour);
+        let phases = self.ask_once(query, identity, &["phase"], |views| Phases::of(views, hour)).await?;
+        for (key, phases) in phases {
             pods.see(key, phases);
         }
         Ok(())
@@ -210,14 +216,17 @@ impl Measurement<'_> {
 
     async fn read_nodes(&mut self, pods: &mut Pods) -> Result<(), MeasureError> {
         let state = &self.names().state;
-        for series in self.ask(&self.queries.pods()).await? {
-            let key = (series.label(&state.namespace).to_owned(), series.label(&state.pod).to_owned());
-            let samples = series.samples.first().map(|sample| sample.value).unwrap_or_default();
-            if let Some((_, node)) = node_label(&series, state) {
-                pods.nodes.entry(key.clone()).or_default().push((samples, node.to_owned()));
-            }
-            if series.label("host_network") == "true" {
-                pods.host_network.insert(key);
+        let mut asking = Asking::new(self.queries.pods());
+        while let Some(part) = self.next(&mut asking).await? {
+            for series in part {
+                let key = (series.label(&state.namespace).to_owned(), series.label(&state.pod).to_owned());
+                let samples = series.samples.first().map(|sample| sample.value).unwrap_or_default();
+                if let Some((_, node)) = node_label(&series, state) {
+                    pods.nodes.entry(key.clone()).or_default().push((samples, node.to_owned()));
+                }
+                if series.label("host_network") == "true" {
+                    pods.host_network.insert(key);
+                }
             }
         }
         Ok(())
@@ -226,13 +235,16 @@ impl Measurement<'_> {
     async fn pod_labels(&mut self) -> Result<BTreeMap<PodName, Synced>, MeasureError> {
         let state = &self.names().state;
         let mut best: BTreeMap<PodName, (Reading, Synced)> = BTreeMap::new();
-        for series in self.ask(&self.queries.pod_labels()).await? {
-            let key = (series.label(&state.namespace).to_owned(), series.label(&state.pod).to_owned());
-            let samples = series.samples.first().map(|sample| sample.value).unwrap_or_default();
-            let synced = from_series(&series, &self.names().vcluster);
-            let known = best.get(&key);
-            if known.is_none_or(|(most, _)| samples > *most) {
-                best.insert(key, (samples, synced));
+        let mut asking = Asking::new(self.queries.pod_labels());
+        while let Some(part) = self.next(&mut asking).await? {
+            for series in part {
+                let key = (series.label(&state.namespace).to_owned(), series.label(&state.pod).to_owned());
+                let samples = series.samples.first().map(|sample| sample.value).unwrap_or_default();
+                let synced = from_series(&series, &self.names().vcluster);
+                let known = best.get(&key);
+                if known.is_none_or(|(most, _)| samples > *most) {
+                    best.insert(key, (samples, synced));
+                }
             }
         }
         Ok(best.into_iter().map(|(key, (_, synced))| (key, synced)).collect())
@@ -241,18 +253,21 @@ impl Measurement<'_> {
     /// Virtual namespaces of synced objects other than pods, by (namespace, name).
     pub(super) async fn synced_objects(
         &mut self,
-        query: &super::Query,
+        query: super::Query,
         object: &str,
     ) -> Result<BTreeMap<PodName, VirtualNamespace>, MeasureError> {
         let names = self.names();
-        let series = self.ask(query).await?;
-        let synced = series.iter().filter_map(|one| {
-            let synced = from_series(one, &names.vcluster);
-            let key = (one.label(&names.state.namespace).to_owned(), one.label(object).to_owned());
-            let known = !synced.managed_by.is_empty() && !synced.namespace.is_empty();
-            known.then(|| (key, VirtualNamespace::new(synced.namespace)))
-        });
-        Ok(synced.collect())
+        let mut known = BTreeMap::new();
+        let mut asking = Asking::new(query);
+        while let Some(part) = self.next(&mut asking).await? {
+            known.extend(part.iter().filter_map(|one| {
+                let synced = from_series(one, &names.vcluster);
+                let key = (one.label(&names.state.namespace).to_owned(), one.label(object).to_owned());
+                let known = !synced.managed_by.is_empty() && !synced.namespace.is_empty();
+                known.then(|| (key, VirtualNamespace::new(synced.namespace)))
+            }));
+        }
+        Ok(known)
     }
 }
 
@@ -312,10 +327,10 @@ fn place(pods: &mut Pods, synced: &BTreeMap<PodName, Synced>, app_values: &[Stri
 }
 
 /// The sum of marks, for pods' effective requests.
-pub(super) fn summed<'a>(marks: impl Iterator<Item = &'a Marks>) -> Result<Marks, defray_pricing::Overflow> {
+pub(super) fn summed<'a>(marks: impl Iterator<Item = &'a Kept>) -> Result<Marks, defray_pricing::Overflow> {
     let mut sum = Marks::NONE;
     for one in marks {
-        sum = sum.added(one)?;
+        sum = sum.added(&one.marks())?;
     }
     Ok(sum)
 }

@@ -8,6 +8,7 @@ use defray_pricing::usage::{Minutes, Source};
 use super::super::envelope::Series;
 use super::super::error::MeasureError;
 use super::super::gauges::MarkSet;
+use super::super::names::MayBeAbsent;
 use super::Measurement;
 use super::pods::Pods;
 
@@ -29,24 +30,48 @@ impl Measurement<'_> {
     /// Refuses an hour in which pods ran and a metric is not there that every cluster with pods has: it was
     /// dropped on the way, and what it feeds would be zero for everybody.
     pub(super) fn refuse_holes(&self, pods: &Pods) -> Result<(), MeasureError> {
-        let m = &self.names().metrics;
+        let names = self.names();
+        let m = &names.metrics;
+        let ran = more_than_slack(pods.ran());
+        let network = names.traffic.is_none() && more_than_slack(pods.ran_on_own_network());
         let known = self.answers.iter().any(|a| a.metric == m.kube_pod_info && !a.is_empty);
         let needed = [
             (&m.kube_pod_status_phase, known),
-            (&m.kube_pod_info, more_than_slack(pods.ran())),
-            (&m.kube_node_info, more_than_slack(pods.ran())),
-            (&m.kube_node_status_capacity, more_than_slack(pods.ran())),
-            (&m.container_cpu_usage_seconds_total, more_than_slack(pods.ran())),
-            (&m.container_memory_working_set_bytes, more_than_slack(pods.ran())),
+            (&m.kube_pod_info, ran),
+            (&m.kube_node_info, ran),
+            (&m.kube_node_status_capacity, ran),
+            (&m.container_cpu_usage_seconds_total, ran),
+            (&m.container_memory_working_set_bytes, ran),
         ];
         for (metric, expected) in needed {
-            let Some(answer) = self.answers.iter().find(|answer| answer.metric == *metric) else { continue };
-            if expected && answer.is_empty && more_than_slack(self.others(answer)) {
-                let (hour, metric, feeds) = (self.hour, metric.clone(), answer.feeds);
+            if expected && let Some(feeds) = self.absent(metric) {
+                let (hour, metric) = (self.hour, metric.clone());
                 return Err(MeasureError::Missing { hour, metric, feeds });
             }
         }
+        let usual = [
+            (MayBeAbsent::Requests, &m.kube_pod_container_resource_requests, ran),
+            (MayBeAbsent::Network, &m.container_network_transmit_bytes_total, network),
+            (MayBeAbsent::Services, &m.kube_service_spec_type, ran),
+        ];
+        for (what, metric, expected) in usual {
+            if expected
+                && !names.absent.contains(&what)
+                && let Some(feeds) = self.absent(metric)
+            {
+                let (hour, metric) = (self.hour, metric.clone());
+                return Err(MeasureError::Dropped { hour, metric, feeds });
+            }
+        }
         Ok(())
+    }
+
+    /// What a metric feeds of which no query had anything, though its exporter had other data.
+    fn absent(&self, metric: &str) -> Option<&'static str> {
+        let mut answers = self.answers.iter().filter(|answer| answer.metric == metric);
+        let first = answers.next()?;
+        let nothing = first.is_empty && answers.all(|answer| answer.is_empty);
+        (nothing && more_than_slack(self.others(first))).then_some(first.feeds)
     }
 
     /// In which minutes the same exporter had other data.
