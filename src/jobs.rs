@@ -27,7 +27,10 @@ use crate::supervise::Supervisor;
 use crate::telemetry::Metrics;
 
 pub use book::{BookKeeper, ReadBook};
-pub use cluster::{Cluster, Known, Measure, NotMeasured, Observe, Observed, PodNews, Pods};
+pub use cluster::{
+    Cluster, Counted, Known, LeftOut, Measure, MeasuredHour, NotMeasured, Observe, Observed, PodNews, Pods,
+    Unbillable,
+};
 pub use observe::{Memory, Observer};
 pub use past::{Historian, KnownPast};
 pub use pods::PodKeeper;

@@ -106,6 +106,17 @@ pub struct HourOutcome {
     pub outcome: &'static str,
 }
 
+/// Growth of counters that is not billed, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct LeftOutLabel {
+    /// The cluster.
+    pub cluster: String,
+    /// `cpu_core_seconds` or `network_egress_bytes`.
+    pub quantity: &'static str,
+    /// `gap` or `first_seen`.
+    pub reason: &'static str,
+}
+
 /// Deliveries to one destination in one state.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct DeliveryLabel {
@@ -188,6 +199,11 @@ metrics! {
         pub hours_missing: PerCluster => "defray_hours_missing",
         /// The start of the oldest missing hour of a cluster, in seconds since 1970; absent while none is missing
         pub oldest_missing: PerCluster => "defray_oldest_missing_hour_timestamp_seconds",
+        /// Growth of counters in recorded hours since the start that belongs to no one hour and is not billed,
+        /// by quantity (`cpu_core_seconds`, `network_egress_bytes`) and reason: `gap` (across more than an hour
+        /// without samples) or `first_seen` (what a counter stood at when it was first seen, where nothing proves
+        /// that it began since: the most that may have gone unseen)
+        pub growth_left_out: Family<LeftOutLabel, Counter> => "defray_growth_left_out",
         /// When a job last did its work without an error, in seconds since 1970
         pub job_last_success: Family<JobLabel, Gauge> => "defray_job_last_success_timestamp_seconds",
         /// Runs of a job since the start, by how they ended: `success` or `failure`

@@ -86,6 +86,21 @@ impl Ledger {
         Ok(changes)
     }
 
+    /// When a cluster was last observed.
+    pub async fn observed_until(
+        &self,
+        scope: &Scope,
+        cluster: &ClusterName,
+    ) -> Result<Option<DateTime<Utc>>, LedgerError> {
+        scope.whole("the timeline of ownership")?;
+        let row = self
+            .read()
+            .await?
+            .fetch_one("SELECT last FROM observed_clusters WHERE cluster = $1", args![cluster.as_str()])
+            .await?;
+        row.map(|mut row| instant(row.int()?)).transpose()
+    }
+
     /// Everything known about who owned what, in every cluster.
     pub async fn timeline(&self, scope: &Scope) -> Result<Timeline, LedgerError> {
         scope.whole("the timeline of ownership")?;

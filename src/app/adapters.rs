@@ -8,12 +8,11 @@ use defray_ledger::{Assumed, PodFact};
 use defray_pricing::names::{ClusterName, PriceClass};
 use defray_pricing::ownership::{Span, Timeline};
 use defray_pricing::time::{Hour, HourRange};
-use defray_pricing::usage::UsageHour;
 use futures::future::BoxFuture;
 
 use crate::collect::prometheus;
 use crate::config;
-use crate::jobs::{Cluster, Known, Measure, NotMeasured, Pods};
+use crate::jobs::{Cluster, Counted, Known, LeftOut, Measure, MeasuredHour, NotMeasured, Pods, Unbillable};
 
 mod objects;
 
@@ -48,25 +47,20 @@ struct Metrics {
 }
 
 impl Measure for Metrics {
-    fn measure(&self, hour: Hour, known: Known) -> BoxFuture<'_, Result<UsageHour, NotMeasured>> {
+    fn measure(&self, hour: Hour, known: Known) -> BoxFuture<'_, Result<MeasuredHour, NotMeasured>> {
         Box::pin(async move {
             let nodes = directory(&known.timeline, &self.cluster, hour);
             let pods = known.pods.map(placed);
             let measuring: BoxFuture<'_, Result<prometheus::Measured, prometheus::MeasureError>> =
                 Box::pin(self.collector.measure_with(&self.cluster, hour, &nodes, pods.as_ref()));
             let measured = measuring.await.map_err(|error| not_measured(&error))?;
-            for note in measured.notes {
-                tracing::warn!(
-                    cluster.name = %self.cluster,
-                    hour.start = %hour,
-                    note.subject = note.subject,
-                    note.quantity = %note.quantity,
-                    "left out of the hour: {:?}",
-                    note.kind
-                );
-            }
-            Ok(measured.usage)
+            let left_out = measured.notes.into_iter().map(left_out).collect();
+            Ok(MeasuredHour { usage: measured.usage, left_out })
         })
+    }
+
+    fn clock(&self) -> BoxFuture<'_, Option<DateTime<Utc>>> {
+        Box::pin(self.collector.clock())
     }
 
     fn assumed(&self, before: HourRange) -> BoxFuture<'_, Result<Assumed, NotMeasured>> {
@@ -76,6 +70,17 @@ impl Measure for Metrics {
             asking.await.map_err(|error| not_measured(&error))
         })
     }
+}
+
+fn left_out(note: prometheus::Note) -> LeftOut {
+    use prometheus::NoteKind;
+    let (quantity, reason) = match note.kind {
+        NoteKind::UnmeasuredCpu => (Counted::CpuUsage, Unbillable::Gap),
+        NoteKind::UnmeasuredEgress => (Counted::NetworkEgress, Unbillable::Gap),
+        NoteKind::UnseenCpu => (Counted::CpuUsage, Unbillable::FirstSeen),
+        NoteKind::UnseenEgress => (Counted::NetworkEgress, Unbillable::FirstSeen),
+    };
+    LeftOut { namespace: note.subject, quantity, reason, amount: note.quantity }
 }
 
 /// What a failure says about the next hour.
@@ -91,6 +96,7 @@ fn not_measured(error: &prometheus::MeasureError) -> NotMeasured {
         MeasureError::Unsettled { .. }
         | MeasureError::NoData(_)
         | MeasureError::Missing { .. }
+        | MeasureError::Dropped { .. }
         | MeasureError::Overflow(_) => false,
     };
     let not_before = match error {

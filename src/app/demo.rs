@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
+use chrono::{DateTime, Utc};
 use defray_ledger::{Assumed, LedgerError, Location, RecordedHour, Scope};
 use defray_pricing::book::{PriceBook, Problem};
 use defray_pricing::time::{Hour, HourRange};
@@ -14,7 +15,7 @@ use futures::future::BoxFuture;
 use crate::clock::Clock;
 use crate::config::{Config, LedgerPlace};
 use crate::demo::Platform;
-use crate::jobs::{Cluster, Known, Measure, NotMeasured, Observe, Observed, Shared};
+use crate::jobs::{Cluster, Known, Measure, MeasuredHour, NotMeasured, Observe, Observed, Shared};
 
 use super::{App, NotStarted, Setup};
 
@@ -82,14 +83,18 @@ async fn fill(platform: &Arc<Platform>, shared: &Shared) -> anyhow::Result<()> {
 }
 
 impl Measure for Platform {
-    fn measure(&self, hour: Hour, _known: Known) -> BoxFuture<'_, Result<UsageHour, NotMeasured>> {
+    fn measure(&self, hour: Hour, _known: Known) -> BoxFuture<'_, Result<MeasuredHour, NotMeasured>> {
         Box::pin(async move {
             if self.lost().contains(hour) {
                 let reason = "the demo's metrics store was down and kept nothing of this hour".to_owned();
                 return Err(NotMeasured { reason, outage: false, not_before: None });
             }
-            Ok(self.usage(hour))
+            Ok(self.usage(hour).into())
         })
+    }
+
+    fn clock(&self) -> BoxFuture<'_, Option<DateTime<Utc>>> {
+        Box::pin(std::future::ready(Some(self.clock_at())))
     }
 
     fn assumed(&self, _before: HourRange) -> BoxFuture<'_, Result<Assumed, NotMeasured>> {
@@ -101,7 +106,7 @@ impl Observe for Platform {
     fn observe(&self) -> BoxFuture<'_, anyhow::Result<Observed>> {
         Box::pin(async {
             let last = self.observations().pop().context("the demo shows nothing")?;
-            Ok(Observed { observation: last.1, skipped: Vec::new() })
+            Ok(Observed { observation: last.1, ..Observed::default() })
         })
     }
 

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use defray_ledger::{Assumed, Observation, PodFact, SeenPod};
 use defray_pricing::names::{ClusterName, Uid};
 use defray_pricing::ownership::{Span, Timeline};
+use defray_pricing::quantity::Quantity;
 use defray_pricing::time::{Hour, HourRange};
 use defray_pricing::usage::UsageHour;
 use futures::future::BoxFuture;
@@ -36,6 +37,83 @@ impl std::fmt::Debug for Cluster {
     }
 }
 
+/// A measured hour.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MeasuredHour {
+    /// What was used.
+    pub usage: UsageHour,
+    /// What is not among it.
+    pub left_out: Vec<LeftOut>,
+}
+
+impl From<UsageHour> for MeasuredHour {
+    fn from(usage: UsageHour) -> Self {
+        Self { usage, left_out: Vec::new() }
+    }
+}
+
+/// Growth of counters that belongs to no one hour and is not billed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Of whom.
+    pub namespace: String,
+    /// Of what.
+    pub quantity: Counted,
+    /// Why.
+    pub reason: Unbillable,
+    /// How much, in the unit of the quantity.
+    pub amount: Quantity,
+}
+
+/// What is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counted {
+    /// In core-hours.
+    CpuUsage,
+    /// In GiB.
+    NetworkEgress,
+}
+
+impl Counted {
+    /// Its name in metrics, with the unit that Prometheus asks for.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::CpuUsage => "cpu_core_seconds",
+            Self::NetworkEgress => "network_egress_bytes",
+        }
+    }
+
+    /// An amount in that unit, in whole ones.
+    pub fn base_units(self, amount: Quantity) -> u64 {
+        let per_unit: i128 = match self {
+            Self::CpuUsage => 3600,
+            Self::NetworkEgress => 1 << 30,
+        };
+        let units = i128::from(amount.micros()).saturating_mul(per_unit).div_euclid(1_000_000);
+        u64::try_from(units).unwrap_or(0)
+    }
+}
+
+/// Why growth belongs to no hour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unbillable {
+    /// It happened across more than an hour without samples.
+    Gap,
+    /// The counter was seen for the first time and nothing proves that it began since: it is the most that
+    /// may have gone unseen.
+    FirstSeen,
+}
+
+impl Unbillable {
+    /// Its name in metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Gap => "gap",
+            Self::FirstSeen => "first_seen",
+        }
+    }
+}
+
 /// Why an hour was not measured, and what that says about the next one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotMeasured {
@@ -61,7 +139,12 @@ pub struct Known {
 /// Measures hours.
 pub trait Measure: Send + Sync {
     /// What was used in an hour, given what is remembered of it.
-    fn measure(&self, hour: Hour, known: Known) -> BoxFuture<'_, Result<UsageHour, NotMeasured>>;
+    fn measure(&self, hour: Hour, known: Known) -> BoxFuture<'_, Result<MeasuredHour, NotMeasured>>;
+
+    /// What time it is by the metrics store's clock; none where that cannot be told.
+    fn clock(&self) -> BoxFuture<'_, Option<DateTime<Utc>>> {
+        Box::pin(std::future::ready(None))
+    }
 
     /// Who owned what in hours before the cluster was observed, as far as the metrics store knows.
     fn assumed(&self, before: HourRange) -> BoxFuture<'_, Result<Assumed, NotMeasured>>;
@@ -105,4 +188,6 @@ pub struct Observed {
     pub observation: Observation,
     /// Resources that could not be read, and why.
     pub skipped: Vec<String>,
+    /// Whether the configuration names this very cluster by its uid.
+    pub confirmed: bool,
 }

@@ -4,13 +4,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context;
+use chrono::{DateTime, TimeDelta, Utc};
 use defray_ledger::{LedgerError, Scope};
 use defray_pricing::names::ClusterName;
-use defray_pricing::ownership::{Conflict, TenancyRules, resolve};
+use defray_pricing::ownership::{Conflict, Origin, TenancyRules, Timeline, resolve};
 use defray_pricing::time::Hour;
 
-use super::{Bell, Cluster, Shared};
+use super::{Bell, Cluster, Observed, Shared};
 use crate::telemetry::ClusterLabel;
+
+/// How far our clock may be ahead of the metrics store's.
+const AHEAD: TimeDelta = TimeDelta::minutes(5);
+/// How long after the last observation the next is believed even if nobody can confirm the time.
+const UNCONFIRMED: TimeDelta = TimeDelta::days(1);
+/// The namespace by whose uid clusters are told apart: it is as old as its cluster and never deleted.
+const KUBE_SYSTEM: &str = "kube-system";
 
 /// Observes ownership.
 #[derive(Debug, Clone)]
@@ -40,8 +48,9 @@ struct Remembered {
 impl Observer {
     /// Lists every cluster, side by side. One that does not answer keeps no other from being observed.
     pub async fn run(&self) -> anyhow::Result<String> {
+        let known = &self.shared.ledger.timeline(&Scope::everything()).await?;
         let runs = self.clusters.iter().map(|cluster| async move {
-            self.cluster(cluster).await.with_context(|| format!("cluster {}", cluster.name))
+            self.cluster(cluster, known).await.with_context(|| format!("cluster {}", cluster.name))
         });
         let results = futures::future::join_all(runs).await;
         self.conflicts().await?;
@@ -59,10 +68,12 @@ impl Observer {
         Ok(format!("{sum} changes of ownership in {} clusters", self.clusters.len()))
     }
 
-    async fn cluster(&self, cluster: &Cluster) -> anyhow::Result<u64> {
+    async fn cluster(&self, cluster: &Cluster, known: &Timeline) -> anyhow::Result<u64> {
+        self.plausible(cluster).await?;
         // The moment before listing: what the lists show held then or began meanwhile.
         let at = self.shared.clock.now();
         let observed = cluster.observe.observe().await?;
+        recognise(cluster, known, &observed)?;
         self.tell_skipped(cluster, observed.skipped);
         let ledger = &self.shared.ledger;
         let changes = ledger.observe(&self.shared.guard, &cluster.name, at, &observed.observation).await?;
@@ -77,6 +88,35 @@ impl Observer {
         }
         self.observed.ring();
         Ok(spans)
+    }
+
+    /// Refuses a clock that ran ahead: what is observed by it could not be followed by anything until that
+    /// time has come. The metrics store's clock is the witness; without one only a long silence is doubted.
+    async fn plausible(&self, cluster: &Cluster) -> anyhow::Result<()> {
+        let witness = cluster.measure.clock().await;
+        let now = self.shared.clock.now();
+        let text = |at: DateTime<Utc>| at.format("%Y-%m-%dT%H:%M:%SZ").to_string();
+        if let Some(theirs) = witness {
+            anyhow::ensure!(
+                now.signed_duration_since(theirs) <= AHEAD,
+                "the clock here says {} but the metrics store's {}; nothing is observed until they agree: set the \
+                 clock that is wrong, and look at time synchronisation on both machines",
+                text(now),
+                text(theirs),
+            );
+            return Ok(());
+        }
+        let last = self.shared.ledger.observed_until(&Scope::everything(), &cluster.name).await?;
+        if let Some(last) = last {
+            anyhow::ensure!(
+                now.signed_duration_since(last) <= UNCONFIRMED,
+                "the clock says {} and the last observation was at {}; whether the clock jumped is not known until \
+                 the metrics store answers, and nothing is observed until then",
+                text(now),
+                text(last),
+            );
+        }
+        Ok(())
     }
 
     fn tell_skipped(&self, cluster: &Cluster, skipped: Vec<String>) {
@@ -115,6 +155,31 @@ impl Observer {
     fn remembered(&self) -> std::sync::MutexGuard<'_, Remembered> {
         self.memory.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Refuses a cluster that answers under another's name: its lists would end all that is known of the other.
+fn recognise(cluster: &Cluster, known: &Timeline, observed: &Observed) -> anyhow::Result<()> {
+    if observed.confirmed {
+        return Ok(());
+    }
+    let mut listed = observed.observation.namespaces.iter().flatten();
+    let found = listed.find(|(_, fact)| fact.name.as_str() == KUBE_SYSTEM).map(|(uid, _)| uid);
+    let spans = known.namespaces.iter().filter(|span| {
+        span.cluster == cluster.name
+            && span.origin == Origin::Observed
+            && span.fact.name.as_str() == KUBE_SYSTEM
+    });
+    let (Some(found), Some(span)) = (found, spans.max_by_key(|span| span.from)) else { return Ok(()) };
+    anyhow::ensure!(
+        *found == span.uid,
+        "another cluster answers: its namespace kube-system has the uid {found}, that of {} has {} since {}; point \
+         this name at its own API server again, or give the new cluster a name of its own; if it was made anew and \
+         is to go on under this name, say so with kubernetes.cluster_uid: {found}",
+        cluster.name,
+        span.uid,
+        span.from.format("%Y-%m-%dT%H:%M:%SZ"),
+    );
+    Ok(())
 }
 
 /// Whether the ledger refused, and would refuse any cluster. When a cluster was last observed is its own.

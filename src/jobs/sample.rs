@@ -8,15 +8,14 @@ use anyhow::Context;
 use defray_ledger::{LedgerError, Missing, RecordedHour, Scope};
 use defray_pricing::ownership::Timeline;
 use defray_pricing::time::Hour;
-use defray_pricing::usage::UsageHour;
 use futures::StreamExt;
 use tokio_util::sync::CancellationToken;
 
 use super::plan::{back_off, order};
 use super::pods::tells_of;
-use super::{Bell, Cluster, Known, KnownPast, NotMeasured, Shared, seconds};
+use super::{Bell, Cluster, Known, KnownPast, LeftOut, MeasuredHour, NotMeasured, Shared, seconds};
 use crate::rerate::{hours_of, settled_until};
-use crate::telemetry::{ClusterLabel, HourOutcome};
+use crate::telemetry::{ClusterLabel, HourOutcome, LeftOutLabel};
 
 /// How many hours of a cluster are measured before it is looked again which are due.
 const BATCH: usize = 12;
@@ -139,9 +138,9 @@ impl Sampler {
         let mut outages = 0;
         while let Some((hour, result)) = measured.next().await {
             match result? {
-                Ok(usage) => {
+                Ok(measured) => {
                     outages = 0;
-                    self.record(cluster, usage).await?;
+                    self.record(cluster, measured).await?;
                     tally.recorded += 1;
                 }
                 Err(failure) => {
@@ -166,7 +165,7 @@ impl Sampler {
         cluster: &Cluster,
         hour: Hour,
         timeline: &Arc<Timeline>,
-    ) -> (Hour, Result<Result<UsageHour, NotMeasured>, LedgerError>) {
+    ) -> (Hour, Result<Result<MeasuredHour, NotMeasured>, LedgerError>) {
         let known = match self.known(cluster, hour, timeline).await {
             Ok(known) => known,
             Err(error) => return (hour, Err(error)),
@@ -195,7 +194,8 @@ impl Sampler {
         Ok(Known { timeline: Arc::clone(timeline), pods })
     }
 
-    async fn record(&self, cluster: &Cluster, usage: UsageHour) -> anyhow::Result<()> {
+    async fn record(&self, cluster: &Cluster, measured: MeasuredHour) -> anyhow::Result<()> {
+        let MeasuredHour { usage, left_out } = measured;
         let measured_at = self.shared.clock.now();
         let recorded =
             self.shared.ledger.record(&self.shared.guard, vec![RecordedHour { usage, measured_at }]).await?;
@@ -214,9 +214,34 @@ impl Sampler {
                 hour.outcome = outcome,
                 "hour recorded"
             );
+            if hour.changed {
+                self.tell_left_out(cluster, hour.hour, &left_out);
+            }
         }
         self.recorded.ring();
         Ok(())
+    }
+
+    /// Told once for each hour that is recorded: what is not billed must not go unseen.
+    fn tell_left_out(&self, cluster: &Cluster, hour: Hour, left_out: &[LeftOut]) {
+        for one in left_out {
+            let label = LeftOutLabel {
+                cluster: cluster.name.to_string(),
+                quantity: one.quantity.as_str(),
+                reason: one.reason.as_str(),
+            };
+            let units = one.quantity.base_units(one.amount);
+            self.shared.metrics.growth_left_out.get_or_create(&label).inc_by(units);
+            tracing::warn!(
+                cluster.name = %cluster.name,
+                hour.start = %hour,
+                namespace.name = one.namespace,
+                growth.quantity = label.quantity,
+                growth.amount = units,
+                growth.reason = label.reason,
+                "growth that belongs to no hour is not billed"
+            );
+        }
     }
 
     async fn note(

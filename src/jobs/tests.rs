@@ -25,6 +25,7 @@ use crate::rerate::Ground;
 use crate::telemetry::{PoolLabel, Telemetry};
 
 mod backwards;
+mod doubts;
 mod pods;
 
 const SETTLE: Duration = Duration::from_mins(5);
@@ -38,10 +39,15 @@ struct World {
     calls: AtomicUsize,
     /// The pods that were known of each hour that was measured.
     known: Mutex<Vec<(Hour, Vec<String>)>>,
+    left_out: Mutex<Vec<LeftOut>>,
+    kube_system: Mutex<Option<Uid>>,
+    confirmed: AtomicBool,
+    /// The metrics store's clock.
+    witness: Mutex<Option<DateTime<Utc>>>,
 }
 
 impl Measure for World {
-    fn measure(&self, hour: Hour, known: Known) -> BoxFuture<'_, Result<UsageHour, NotMeasured>> {
+    fn measure(&self, hour: Hour, known: Known) -> BoxFuture<'_, Result<MeasuredHour, NotMeasured>> {
         Box::pin(async move {
             self.calls.fetch_add(1, Ordering::SeqCst);
             let refuse =
@@ -55,8 +61,13 @@ impl Measure for World {
             self.measured.lock().unwrap().push(hour);
             let pods = known.pods.into_iter().flatten().map(|pod| pod.fact.name);
             self.known.lock().unwrap().push((hour, pods.collect()));
-            Ok(usage(hour))
+            let left_out = self.left_out.lock().unwrap().clone();
+            Ok(MeasuredHour { usage: usage(hour), left_out })
         })
+    }
+
+    fn clock(&self) -> BoxFuture<'_, Option<DateTime<Utc>>> {
+        Box::pin(async { *self.witness.lock().unwrap() })
     }
 
     fn assumed(&self, _before: HourRange) -> BoxFuture<'_, Result<Assumed, NotMeasured>> {
@@ -67,7 +78,14 @@ impl Measure for World {
 impl Observe for World {
     fn observe(&self) -> BoxFuture<'_, anyhow::Result<Observed>> {
         Box::pin(async {
-            Ok(Observed { observation: observation(), skipped: vec!["Tenant broken".to_owned()] })
+            let mut observation = observation();
+            let system = self.kube_system.lock().unwrap().clone().map(|uid| {
+                let (name, labels) = (Namespace::from("kube-system"), std::collections::BTreeMap::new());
+                (uid, NamespaceFact { name, labels })
+            });
+            observation.namespaces.get_or_insert_default().extend(system);
+            let confirmed = self.confirmed.load(Ordering::SeqCst);
+            Ok(Observed { observation, skipped: vec!["Tenant broken".to_owned()], confirmed })
         })
     }
 

@@ -70,6 +70,8 @@ fn history(hour: Hour, uid: &str) -> Vec<Series> {
         add("kube_node_status_capacity", &labels, -10, 70, value);
     }
     add("kube_node_info", &[("node", "n")], -10, 70, 1.0);
+    let service = [("namespace", "default"), ("service", "kubernetes"), ("type", "ClusterIP")];
+    add("kube_service_spec_type", &service, -10, 70, 1.0);
     for (pod, uid) in [("short-x-shop-x-a", uid), ("told-x-other-x-a", "another")] {
         let own = [("namespace", "vcluster-gone"), ("pod", pod), ("uid", uid)];
         let with = |more: &[(&'static str, &'static str)]| [&own[..], more].concat();
@@ -86,6 +88,8 @@ fn history(hour: Hour, uid: &str) -> Vec<Series> {
         ];
         add("container_cpu_usage_seconds_total", &used, 20, 30, 0.0);
         add("container_memory_working_set_bytes", &used, 20, 30, 0.0);
+        let sent = [("namespace", "vcluster-gone"), ("pod", pod), ("node", "n"), ("interface", "eth0")];
+        add("container_network_transmit_bytes_total", &sent, 20, 30, 0.0);
     }
     let labels = [
         ("namespace", "vcluster-gone"),
@@ -162,7 +166,7 @@ async fn a_pod_that_is_gone_before_its_hour_is_measured_keeps_its_virtual_namesp
             timeline: std::sync::Arc::new(ledger.timeline(&everything).await.unwrap()),
             pods: Some(ledger.pods(&everything, &cluster.name, hour).await.unwrap()),
         };
-        let usage = cluster.measure.measure(hour, known).await.unwrap();
+        let usage = cluster.measure.measure(hour, known).await.unwrap().usage;
         assert_eq!(rows(&usage), wanted);
         let again = RecordedHour { usage, measured_at: shared.clock.now() };
         let recorded = ledger.record(&shared.guard, vec![again]).await.unwrap().remove(0);

@@ -119,7 +119,8 @@ impl Observe for Objects {
             let problems: BTreeSet<String> = observed.problems.iter().map(in_words).collect();
             anyhow::ensure!(problems.is_empty(), "{}", problems.into_iter().collect::<Vec<_>>().join("; "));
             let skipped = observed.skipped.iter().map(ToString::to_string).collect();
-            Ok(Observed { observation: observed.observation, skipped })
+            let confirmed = self.settings.cluster_uid.is_some();
+            Ok(Observed { observation: observed.observation, skipped, confirmed })
         })
     }
 
