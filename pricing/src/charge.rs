@@ -136,7 +136,7 @@ pub struct LineKey {
     pub virtual_namespace: Option<VirtualNamespace>,
     /// The kind.
     pub kind: Kind,
-    /// The node price class, for compute and dedicated pools; idle is a whole pool's.
+    /// The node price class of compute and dedicated pools; idle is a whole pool's, which `item` names.
     pub class: Option<PriceClass>,
     /// Resource (`cpu`, `memory`, a GPU resource, `node`), storage or traffic class, service, shared cost,
     /// pool (for idle), term or adjustment. Without a price the metered ones name their kind: `storage:fast`.

@@ -185,6 +185,15 @@ pub enum Conflict {
         /// The shared cost that names it.
         shared_cost: String,
     },
+    /// More than one shared cost of the price book selects a namespace.
+    TwoSharedCosts {
+        /// The cluster.
+        cluster: ClusterName,
+        /// The namespace.
+        namespace: Namespace,
+        /// The shared costs, in the order of the book.
+        shared_costs: Vec<String>,
+    },
     /// A tenant asks for a reserved name.
     ReservedName {
         /// The cluster.

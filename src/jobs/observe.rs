@@ -196,6 +196,7 @@ fn cluster_of(conflict: &Conflict) -> &ClusterName {
         | Conflict::TwoOwnersOneNamespace { cluster, .. }
         | Conflict::TwoOwnersOnePool { cluster, .. }
         | Conflict::OwnedAndShared { cluster, .. }
+        | Conflict::TwoSharedCosts { cluster, .. }
         | Conflict::ReservedName { cluster, .. } => cluster,
     }
 }
@@ -222,6 +223,11 @@ fn describe(conflict: &Conflict) -> String {
         Conflict::OwnedAndShared { cluster, namespace, tenant, shared_cost } => format!(
             "in {cluster} the namespace `{namespace}` is owned by `{tenant}` and shared by the price book's \
              `{shared_cost}`; take it out of one of them"
+        ),
+        Conflict::TwoSharedCosts { cluster, namespace, shared_costs } => format!(
+            "in {cluster} the namespace `{namespace}` is shared by the price book's {}; a namespace is shared once: \
+             narrow all selections but one",
+            shared_costs.join(" and ")
         ),
         Conflict::ReservedName { cluster, resource, team } => {
             format!("in {cluster} the Tenant {resource} asks for the reserved name `{team}`; rename its team")

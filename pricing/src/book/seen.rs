@@ -174,14 +174,27 @@ fn check_nodes(edition: &Edition, seen: &Seen, problems: &mut Vec<Problem>) {
         }
     }
     for (cluster, class, gpu) in &seen.gpus {
-        if let Some(price) = edition.pool_price(cluster, class)
-            && let Model::Rate { gpu: prices, .. } = &price.model
-            && !prices.contains_key(gpu)
-        {
+        let on = format!("`{gpu}` on the nodes `{class}` in the cluster `{cluster}`");
+        let pool = edition.pool_price(cluster, class);
+        let weights = match pool.map(|price| &price.model) {
+            Some(Model::Rate { gpu: prices, .. }) => {
+                if !prices.contains_key(gpu) {
+                    let mend = "add it to `gpu_hour` of the pool's entry";
+                    problems.push(problem(edition, format!("{on} has no price"), mend));
+                }
+                continue;
+            }
+            Some(Model::Cost { weights }) => Some(weights),
+            None => edition.cluster_price(cluster).map(|price| &price.weights),
+        };
+        // A dedicated pool is charged whole, whoever uses what of it.
+        let whole = seen.dedicated.contains(&(cluster.clone(), class.pool.clone()));
+        if !whole && weights.is_some_and(|weights| !weights.gpu.contains_key(gpu)) {
+            let mend = "add it to `gpu` of the weights; a weight of zero is a weight";
             problems.push(problem(
                 edition,
-                format!("`{gpu}` on the nodes `{class}` in the cluster `{cluster}` has no price"),
-                "add it to `gpu_hour` of the pool's entry",
+                format!("{on} has no weight: who uses it pays nothing for it"),
+                mend,
             ));
         }
     }
@@ -217,6 +230,15 @@ fn check_people(edition: &Edition, seen: &Seen, problems: &mut Vec<Problem>) {
         }
     }
     for ((cluster, namespace), state) in &seen.namespaces {
+        let mut sharing =
+            edition.shared_costs.iter().filter(|cost| cost.what.selects(namespace, &state.labels));
+        if let (Some(first), Some(second)) = (sharing.next(), sharing.next()) {
+            let message = format!(
+                "the namespace `{namespace}` in the cluster `{cluster}` is shared by `{}` and by `{}`",
+                first.name, second.name
+            );
+            problems.push(problem(edition, message, "a namespace is shared once: narrow the selections"));
+        }
         let Some(tenant) = &state.tenant else { continue };
         if let Some(cost) = edition.shared_by(namespace, &state.labels) {
             let message = format!(

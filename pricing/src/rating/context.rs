@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::RatingError;
 use super::amounts::Place;
 use crate::Overflow;
-use crate::book::{Edition, Policy, PriceBook};
+use crate::book::{Edition, Policy, PriceBook, SharedCost};
 use crate::names::{ClusterName, CostCenter, Namespace, TenantName};
 use crate::ownership::{Conflict, Owners};
 
@@ -127,7 +127,18 @@ impl<'a> Context<'a> {
         let tenant = state.and_then(|state| state.tenant.as_ref());
         let none = BTreeMap::new();
         let labels = state.map_or(&none, |state| &state.labels);
-        let shared = self.edition.shared_costs.iter().position(|cost| cost.what.selects(namespace, labels));
+        let selects = |cost: &SharedCost| cost.what.selects(namespace, labels);
+        let mut places = (0_usize..).zip(&self.edition.shared_costs).filter(|(_, cost)| selects(cost));
+        let shared = places.next().map(|(place, _)| place);
+        if tenant.is_none() && places.next().is_some() {
+            let selecting = self.edition.shared_costs.iter().filter(|cost| selects(cost));
+            self.conflicts.borrow_mut().insert(Conflict::TwoSharedCosts {
+                cluster: cluster.clone(),
+                namespace: namespace.clone(),
+                shared_costs: selecting.map(|cost| cost.name.clone()).collect(),
+            });
+            return Bearer::One(Account::unassigned());
+        }
         match (tenant, shared) {
             (Some(tenant), None) => Bearer::One(self.account(Some(cluster), tenant)),
             (None, Some(place)) if !self.contested.contains(&(cluster, namespace)) => Bearer::Shared(place),

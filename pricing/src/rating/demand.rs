@@ -73,7 +73,9 @@ fn bills_quota(unit: &Class<'_>) -> bool {
 /// Each class's billable quantities, quotas in place of usage where the basis says so.
 ///
 /// A quota is the host namespace's: it has no virtual namespace and no class, so it is split over the
-/// pool's classes by their capacity, and what was measured of that resource is not billed besides.
+/// pool's classes by their capacity, and what was measured of that resource is not billed besides. In an hour
+/// in which the pool has neither a node nor a container it is not there: nothing was reserved on it, and
+/// there is no class that a line could name.
 pub(super) fn of_all<'a>(
     classes: &Classes<'a>,
     usage: &[&'a UsageHour],

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use defray_pricing::book::{Base, Edition, Policy, PriceBook};
+use defray_pricing::book::{Base, Edition, Policy, PriceBook, SharedWhat};
 use defray_pricing::charge::Kind;
 use defray_pricing::names::ClusterName;
-use defray_pricing::ownership::Owners;
+use defray_pricing::ownership::{Conflict, NamespaceState, Owners};
 use defray_pricing::rating::{RatedHour, rate};
 use defray_pricing::time::Hour;
 use defray_pricing::usage::UsageHour;
@@ -128,6 +128,31 @@ fn the_whole_of_a_shared_namespace_is_cut_to_nine_digits_half_even_before_it_is_
         assert_eq!(charged(&rated.charges, tenant, Kind::SharedCost, ""), money(amount), "{tenant}");
     }
     assert_eq!(rated.control.cut, money("0"));
+}
+
+#[test]
+fn a_namespace_that_two_shared_costs_select_is_a_conflict_and_unassigned() {
+    let (mut book, mut owners, usage) = hour_with(Policy::Even);
+    let mut second = shared_namespaces("security", &[], Policy::Even);
+    second.what = SharedWhat::Namespaces {
+        names: Vec::new(),
+        labels: BTreeMap::from([("shared".to_owned(), "yes".to_owned())]),
+    };
+    book.editions[0].shared_costs.push(second);
+    let cluster = usage.cluster.clone();
+    let labels = BTreeMap::from([("shared".to_owned(), "yes".to_owned())]);
+    owners
+        .namespaces
+        .insert((cluster.clone(), "kube-system".into()), NamespaceState { tenant: None, labels });
+    let rated = rated((book, owners, usage));
+    let conflict = Conflict::TwoSharedCosts {
+        cluster,
+        namespace: "kube-system".into(),
+        shared_costs: vec!["platform".to_owned(), "security".to_owned()],
+    };
+    assert_eq!(rated.conflicts, [conflict].into());
+    assert_eq!(charged(&rated.charges, "a", Kind::SharedCost, ""), money("0"));
+    assert_eq!(charged(&rated.charges, "__unassigned__", Kind::Compute, ""), money("0.2"));
 }
 
 #[test]

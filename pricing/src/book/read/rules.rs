@@ -137,12 +137,21 @@ pub(super) fn quota_is_for_one_pool(pools: &[Placed<'_, PoolPrice>]) {
 
 /// A namespace's cost is shared once.
 pub(super) fn namespaces_are_shared_once(costs: &[Placed<'_, SharedCost>]) {
-    let names = |cost: &SharedCost| match &cost.what {
-        SharedWhat::Namespaces { names, .. } => names.clone(),
-        SharedWhat::Fixed(_) => Vec::new(),
+    let selected = |cost: &SharedCost| match &cost.what {
+        SharedWhat::Namespaces { names, labels } => (names.clone(), labels.clone()),
+        SharedWhat::Fixed(_) => (Vec::new(), BTreeMap::new()),
     };
+    let names = |cost: &SharedCost| selected(cost).0;
     for (a, b) in pairs(costs) {
         let theirs = names(&a.value);
+        let (few, many) = (selected(&a.value).1, selected(&b.value).1);
+        let (few, many) = if few.len() > many.len() { (many, few) } else { (few, many) };
+        // Whatever carries all the labels of the one carries all of the other.
+        if !few.is_empty() && few.iter().all(|(key, value)| many.get(key) == Some(value)) {
+            let message =
+                format!("namespaces with these labels are already shared by the entry in {}", a.at());
+            b.place.refuse(message, "a namespace is shared once: keep it in one entry");
+        }
         for name in names(&b.value).iter().filter(|name| theirs.iter().any(|other| other.overlaps(name))) {
             let message = format!("namespaces like `{name}` are already shared by the entry in {}", a.at());
             b.place.refuse(message, "a namespace is shared once: keep it in one entry");

@@ -296,7 +296,7 @@ fn what_exists_without_a_price_is_told() {
     let seen = Seen {
         classes: ["default", "web", "reserved"].map(|pool| ("eu".into(), class(pool))).into(),
         dedicated: [("eu".into(), "reserved".into())].into(),
-        gpus: [("eu".into(), class("burst"), "amd.com/gpu".to_owned())].into(),
+        gpus: ["burst", "default"].map(|pool| ("eu".into(), class(pool), "amd.com/gpu".to_owned())).into(),
         storage: ["gp3".into()].into(),
         traffic: ["all".into()].into(),
         load_balancers: true,
@@ -312,6 +312,8 @@ fn what_exists_without_a_price_is_told() {
         [
             "price book 2026-10.1: `amd.com/gpu` on the nodes `burst` in the cluster `eu` has no price (add it to \
          `gpu_hour` of the pool's entry)",
+            "price book 2026-10.1: `amd.com/gpu` on the nodes `default` in the cluster `eu` has no weight: who uses it \
+         pays nothing for it (add it to `gpu` of the weights; a weight of zero is a weight)",
             "price book 2026-10.1: `support` is shared with `devteam-b`, which is no tenant (correct the name, or \
          remove it from the weights)",
             "price book 2026-10.1: the namespace `kube-system` in the cluster `eu` belongs to `a` and is shared by \
