@@ -15,5 +15,5 @@ use build::ground;
 pub use build::{App, NotStarted, Setup};
 pub use check::check;
 pub use demo::demo;
-pub use made_up::is_demo;
+pub use made_up::{is_demo, refuse_demo};
 pub use push::pusher;

@@ -56,9 +56,6 @@ struct Looks {
     state: defray_ledger::PeriodState,
 }
 
-/// How many refused reports are tried again when somebody asks; the rest when somebody asks again.
-const REVIVED_AT_ONCE: u32 = 10_000;
-
 /// Pushes.
 #[derive(Debug, Clone)]
 pub struct Pusher {
@@ -143,21 +140,18 @@ impl Pusher {
         Ok(format!("{new} reports new or revised, {delivered} delivered, {waiting} waiting"))
     }
 
-    /// Tries again what a receiver refused: whoever asks by hand has mended the cause, or wants to know.
+    /// Tries again what a receiver refused, and one that said it is gone: whoever asks by hand has mended the
+    /// cause, or wants to know.
     async fn revive(&self) -> anyhow::Result<()> {
         let now = self.clock.now();
-        let dead =
-            self.ledger.deliveries(&Scope::everything(), Some(DeliveryState::Dead), REVIVED_AT_ONCE).await?;
-        for entry in dead {
-            if self.sinks.iter().any(|sink| sink.name() == entry.delivery.sink) {
-                self.ledger.revive(&self.guard, entry.id, now).await?;
-            }
+        for sink in self.sinks.iter() {
+            self.ledger.revive(&self.guard, sink.name(), now).await?;
         }
         Ok(())
     }
 
     /// Shows how the outbox stands; says how many reports wait.
-    async fn count(&self) -> anyhow::Result<u64> {
+    pub async fn count(&self) -> anyhow::Result<u64> {
         let mut waiting = 0_u64;
         let counts = self.ledger.delivery_counts(&Scope::everything()).await?;
         for sink in self.sinks.iter().map(webhook::Webhook::name) {

@@ -289,24 +289,24 @@ impl Ledger {
         tx.commit().await
     }
 
-    /// Tries a dead delivery again, with the same key and the same bytes: for a human who mended the cause.
+    /// Tries a destination again, for a human who mended the cause: its dead deliveries, with the same keys
+    /// and the same bytes, and its address even if it said that it is gone. Says how many deliveries.
     pub async fn revive(
         &self,
         guard: &WriteGuard,
-        id: i64,
+        sink: &str,
         next_at: DateTime<Utc>,
-    ) -> Result<(), LedgerError> {
+    ) -> Result<u64, LedgerError> {
         let mut tx = self.write(guard).await?;
-        let touched = tx
+        tx.execute("DELETE FROM disabled_endpoints WHERE sink = $1", args![sink]).await?;
+        let revived = tx
             .execute(
-                "UPDATE outbox SET state = 'pending', next_at = $2 WHERE id = $1 AND state = 'dead'",
-                args![id, micros(next_at)],
+                "UPDATE outbox SET state = 'pending', next_at = $2 WHERE sink = $1 AND state = 'dead'",
+                args![sink, micros(next_at)],
             )
             .await?;
-        if touched == 0 {
-            return Err(LedgerError::Unknown(format!("dead delivery {id}")));
-        }
-        tx.commit().await
+        tx.commit().await?;
+        Ok(revived)
     }
 
     /// The newest deliveries first, of one state or of all.

@@ -93,9 +93,10 @@ both! {
         assert_eq!(bodies(1).await, [b"2".to_vec(), b"3".to_vec()]);
         assert_eq!(ledger.latest(&everything, "finops", "a").await.unwrap().unwrap().delivery.revision, 2);
         assert!(ledger.latest(&everything, "finops", "z").await.unwrap().is_none());
-        ledger.revive(&guard, first, at(0)).await.unwrap();
+        assert_eq!(ledger.revive(&guard, "another", at(0)).await.unwrap(), 0);
+        assert_eq!(ledger.revive(&guard, "finops", at(0)).await.unwrap(), 1);
         assert_eq!(bodies(1).await, [b"1".to_vec(), b"3".to_vec()]);
-        ledger.revive(&guard, first, at(0)).await.unwrap_err();
+        assert_eq!(ledger.revive(&guard, "finops", at(0)).await.unwrap(), 0, "nothing is dead");
     }
 
     /// By prefix of the id, taken literally; counted by state.
@@ -119,7 +120,7 @@ both! {
         assert_eq!(counts, [(DeliveryState::Delivered, 1, at(0)), (DeliveryState::Pending, 3, at(0))]);
     }
 
-    /// Kept until the sink names another endpoint.
+    /// Kept until the sink names another endpoint, or somebody tries this one again.
     async fn a_receiver_that_is_gone_is_remembered(home: &Home) {
         let ledger = home.open().await;
         let guard = ledger.acquire().await.unwrap();
@@ -133,6 +134,10 @@ both! {
         ledger.disable(&guard, &DisabledEndpoint { at: at(9), ..gone.clone() }).await.unwrap();
         assert_eq!(ledger.disabled(&Scope::everything()).await.unwrap(), [gone]);
         ledger.disabled(&Scope::tenants([].into())).await.unwrap_err();
+        ledger.revive(&guard, "another", at(10)).await.unwrap();
+        assert_eq!(ledger.disabled(&Scope::everything()).await.unwrap().len(), 1);
+        ledger.revive(&guard, "finops", at(10)).await.unwrap();
+        assert!(ledger.disabled(&Scope::everything()).await.unwrap().is_empty());
         ledger.due(&Scope::tenants([].into()), "finops", at(0), 1).await.unwrap_err();
     }
 }

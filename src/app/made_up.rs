@@ -16,6 +16,16 @@ pub async fn is_demo(ledger: &Ledger) -> anyhow::Result<bool> {
     Ok(since.is_some() && since == first)
 }
 
+/// Refuses to push made-up numbers to a real receiver.
+pub async fn refuse_demo(ledger: &Ledger, location: &str) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        !is_demo(ledger).await?,
+        "the ledger at {location} holds the demo's made-up numbers; they are pushed nowhere: name the ledger of \
+         the daemon in ledger.location"
+    );
+    Ok(())
+}
+
 /// Refuses to run the demo over what was measured, and the daemon over what was made up.
 pub(super) async fn keep_apart(ledger: &Ledger, location: &str, demo: bool) -> anyhow::Result<()> {
     let made_up = is_demo(ledger).await?;

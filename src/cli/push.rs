@@ -24,7 +24,7 @@ pub(super) async fn run(config: &Config) -> Result<(), Failure> {
     {
         return asked(address);
     }
-    let ledger = match Ledger::open(location).await {
+    let ledger = match Ledger::open_existing(location).await {
         Ok(ledger) => ledger,
         // Who holds the ledger pushes; most likely it is the daemon of this configuration.
         Err(locked @ OpenError::Locked { .. }) => {
@@ -36,17 +36,29 @@ pub(super) async fn run(config: &Config) -> Result<(), Failure> {
             return Err(Failure::Work(error));
         }
     };
+    app::refuse_demo(&ledger, &location.to_string()).await?;
     let guard = ledger.acquire().await.context("taking over the right to write the ledger")?;
     let supervisor = Supervisor::new();
     supervisor.listen_for_signals().context("listening for signals")?;
     let metrics = Telemetry::new().metrics;
+    let stopping = supervisor.stopping();
     let shared = Shared { ledger: ledger.clone(), guard, clock: Clock::wall(), metrics, supervisor };
     let pusher = app::pusher(config, false, &shared)?;
     pusher.ask(None);
     let outcome = pusher.run().await;
+    let waiting = pusher.count().await;
     ledger.close().await;
     let done = outcome.context("pushing")?;
+    let waiting = waiting.context("counting what waits")?;
     output::to_stdout(|out| Ok(writeln!(out, "{done}")?))?;
+    if stopping.is_cancelled() {
+        let left = format!("stopped before all was done: {waiting} reports wait, and more may be due");
+        return Err(anyhow::anyhow!("{left}; push again, or let the daemon send them").into());
+    }
+    if waiting > 0 {
+        let left = format!("{waiting} reports wait for their next try");
+        return Err(anyhow::anyhow!("{left}; push again later, or let the daemon send them").into());
+    }
     Ok(())
 }
 

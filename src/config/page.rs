@@ -54,10 +54,6 @@ impl Page {
 
     /// A key that has no value, with an example.
     pub(super) fn unset(&mut self, key: &str, example: &str, comment: &str) {
-        if self.item {
-            // The first key of an item always has a value, so this begins no item.
-            debug_assert!(!self.item, "an item begins with a key that has a value");
-        }
         self.commented(comment, &format!("# {key}: {example}"));
     }
 

@@ -268,6 +268,24 @@ async fn a_receiver_that_is_gone_is_left_alone_until_it_has_a_new_address() {
 }
 
 #[tokio::test]
+async fn a_receiver_that_is_back_is_tried_again_when_somebody_asks() {
+    let receiver = Receiver::start(&[Act::Say(410, None), Act::Say(410, None)]).await;
+    let office = Office::open().await;
+    office.bill("2026-10", &[("team-a", 100), ("team-b", 200)]).await;
+    let pusher = office.pusher(&sink(&receiver));
+    pusher.run().await.unwrap_err();
+    pusher.run().await.unwrap_err();
+    assert_eq!(receiver.requests().len(), 1, "nobody asked");
+    pusher.ask(None);
+    pusher.run().await.unwrap_err();
+    pusher.run().await.unwrap_err();
+    assert_eq!(receiver.requests().len(), 2, "still gone: asked once, then left alone again");
+    pusher.ask(None);
+    pusher.run().await.unwrap();
+    assert_eq!(receiver.applied().len(), 2);
+}
+
+#[tokio::test]
 async fn a_redirect_is_not_followed() {
     let receiver = Receiver::start(&[Act::Say(307, None)]).await;
     let office = Office::open().await;

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use defray::clock::Clock;
+use defray::demo::Platform;
 use defray_ledger::{Ledger, Location};
 
 use super::month;
-use super::receiver::Receiver;
+use super::receiver::{Act, Receiver};
 
 const TOKEN: &str = "correct-horse";
 const REPORT: &str = "shared-kubernetes-platform/2026-10/team-a/CC1234";
@@ -164,6 +165,44 @@ async fn a_request_and_the_command_make_a_running_daemon_push_before_its_time() 
     assert_eq!(code, Some(1));
     assert!(told.contains("another process holds the ledger") && told.contains("401"), "{told}");
     assert!(!told.contains("horse"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_that_is_stopped_says_how_much_is_left_and_is_no_success() {
+    let receiver = Receiver::start(&[Act::HangAfter]).await;
+    let site = Site::new(&receiver);
+    site.bill(100).await;
+    let push = site.defray("push").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    site.eventually("the first request", async || (!receiver.requests().is_empty()).then_some(())).await;
+    let interrupted = Command::new("kill").args(["-INT", &push.id().to_string()]).status().unwrap();
+    assert!(interrupted.success());
+    let (code, told) = said(&tokio::task::block_in_place(|| push.wait_with_output()).unwrap());
+    assert_eq!(code, Some(1), "{told}");
+    assert!(told.contains("1 reports wait") && told.contains("push again"), "{told}");
+    let (code, told) = said(&site.push());
+    assert_eq!(code, Some(0), "{told}");
+    assert_eq!(receiver.applied()[REPORT], [1], "the same key: applied once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_makes_no_ledger_and_pushes_nothing_that_is_made_up() {
+    let receiver = Receiver::start(&[]).await;
+    let site = Site::new(&receiver);
+    let (code, told) = said(&site.push());
+    assert_eq!(code, Some(1));
+    assert!(told.contains("there is no ledger at"), "{told}");
+    assert!(std::fs::read_dir(site.path().join("data")).unwrap().next().is_none(), "nothing is left behind");
+    let ledger = Ledger::open(&Location::directory(site.path().join("data"))).await.unwrap();
+    let guard = ledger.acquire().await.unwrap();
+    let (at, observation) = Platform::new().unwrap().observations().remove(0);
+    ledger.observe(&guard, &"demo".into(), at, &observation).await.unwrap();
+    ledger.put_month(&guard, month("2026-10", &[("team-a", 100)])).await.unwrap();
+    ledger.close().await;
+    drop(ledger);
+    let (code, told) = said(&site.push());
+    assert_eq!(code, Some(1));
+    assert!(told.contains("the demo's made-up numbers") && told.contains("ledger.location"), "{told}");
+    assert!(receiver.requests().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
