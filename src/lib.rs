@@ -4,6 +4,7 @@
 //! where rooms meet. Siblings do not import each other; a test checks it.
 
 pub mod app;
+pub mod chain;
 pub mod cli;
 pub mod clock;
 pub mod collect;
@@ -11,6 +12,7 @@ pub mod config;
 pub mod demo;
 pub mod http;
 pub mod jobs;
+pub mod month;
 pub mod push;
 pub mod rerate;
 pub mod supervise;

@@ -104,13 +104,8 @@ impl Ground {
 /// From the first recorded hour of a cluster to its last: all that counts of one that the configuration
 /// no longer names. What it cost until then is still to be paid.
 async fn recorded(ledger: &Ledger, cluster: &ClusterName) -> Result<HourRange, LedgerError> {
-    let ever = HourRange { from: Hour::from_index(0), until: Hour::from_index(i64::from(i32::MAX)) };
-    let hours = ledger.recorded_hours(&Scope::everything(), cluster, ever).await?;
-    let range = hours.first().zip(hours.last());
-    Ok(range.map_or(HourRange { from: ever.from, until: ever.from }, |(first, last)| HourRange {
-        from: *first,
-        until: last.next(),
-    }))
+    let range = ledger.recorded_range(&Scope::everything(), cluster).await?;
+    Ok(range.unwrap_or(HourRange { from: Hour::from_index(0), until: Hour::from_index(0) }))
 }
 
 impl View {

@@ -5,14 +5,15 @@ use std::convert::Infallible;
 use std::io::Write;
 
 use anyhow::Context;
-use defray_ledger::{Ledger, Location, MonthRecord, PeriodEntry, PeriodState, Scope};
+use defray_ledger::{Ledger, Location, MonthRecord, Scope};
 use defray_pricing::names::TenantName;
 use defray_pricing::time::BillingZone;
-use defray_reports::{Coverage, Definitions, Month, Status, csv, json};
+use defray_reports::{Definitions, Month, csv, json};
 
 use super::{Failure, Report, ReportFormat, output};
 use crate::app;
 use crate::config::Config;
+use crate::month;
 
 /// Reads the month and writes it.
 pub(super) async fn run(arguments: &Report, config: Option<&Config>) -> Result<(), Failure> {
@@ -60,7 +61,7 @@ async fn write(arguments: &Report, ledger: &Ledger, zone: BillingZone) -> Result
     {
         return Err(anyhow::anyhow!("the tenant `{tenant}` has no statement in {period}").into());
     }
-    let month = facts(&entry, &record, zone, app::is_demo(ledger).await?);
+    let month = month::facts(&entry, &record, zone, app::is_demo(ledger).await?);
     let format = arguments.format;
     let write = |out: &mut dyn Write| render(format, &month, &record, out);
     match &arguments.output {
@@ -89,28 +90,4 @@ fn render(
         ReportFormat::Csv | ReportFormat::Json => &definitions.statement,
     };
     csv::write(definition, month, statements, out).context("writing CSV")
-}
-
-/// What is known about a month besides its statements.
-pub(super) fn facts(entry: &PeriodEntry, record: &MonthRecord, zone: BillingZone, demo: bool) -> Month {
-    let status = match entry.state {
-        PeriodState::Open => Status::Open,
-        PeriodState::Closed => Status::Final,
-        PeriodState::Restated => Status::Restated,
-    };
-    let coverage = record.coverage.iter();
-    Month {
-        period: entry.period,
-        hours: zone.hours(entry.period),
-        status,
-        version: entry.version,
-        currency: record.statements.currency,
-        coverage: coverage
-            .map(|(cluster, sum)| (cluster.clone(), Coverage { minutes: sum.minutes, of: sum.of }))
-            .collect(),
-        hours_missing: u64::from(record.hours_missing),
-        book_versions: record.book_versions.clone(),
-        book_digest: record.book_digest,
-        demo,
-    }
 }

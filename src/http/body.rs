@@ -44,9 +44,25 @@ pub(super) struct Document {
     pub(super) cache: &'static str,
 }
 
+/// The right to hold a month in memory and to write an answer from it. Taken before anything is read that
+/// grows with the month, so that however many ask, no more than a few months are held.
+#[derive(Debug)]
+pub(super) struct Place {
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Place {
+    /// Waits for it, but not for long.
+    pub(super) async fn take(state: &State) -> Result<Self, Error> {
+        let place = tokio::time::timeout(PATIENCE, Arc::clone(&state.0.writers).acquire_owned());
+        Ok(Self { _permit: place.await.map_err(|_| Error::Busy)?.map_err(|_| Error::Busy)? })
+    }
+}
+
 /// Answers with what `write` writes, which must be the same each time.
 pub(super) async fn respond<F>(
     state: &State,
+    place: Place,
     request: &HeaderMap,
     document: Document,
     write: F,
@@ -55,8 +71,6 @@ where
     F: Fn(&mut dyn Write) -> Result<(), Error> + Send + Sync + 'static,
 {
     let write = Arc::new(write);
-    let place = tokio::time::timeout(PATIENCE, Arc::clone(&state.0.writers).acquire_owned());
-    let place = place.await.map_err(|_| Error::Busy)?.map_err(|_| Error::Busy)?;
     let first = Arc::clone(&write);
     let pass = state.supervisor.blocking("measure answer", move || {
         let mut pass = Pass::default();
@@ -96,7 +110,7 @@ enum Part {
 fn written<F>(
     state: &State,
     write: Arc<F>,
-    place: OwnedSemaphorePermit,
+    place: Place,
 ) -> impl Stream<Item = io::Result<Bytes>> + Send + use<F>
 where
     F: Fn(&mut dyn Write) -> Result<(), Error> + Send + Sync + 'static,
@@ -109,7 +123,7 @@ where
         let (ended, ()) = futures::join!(work, relay(made, taken));
         match ended {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::error!(error = %super::error::chain(&error), "an answer broke off"),
+            Ok(Err(error)) => tracing::error!(error = %crate::chain::chain(&error), "an answer broke off"),
             Err(ended) => tracing::error!(error = %ended, "an answer broke off"),
         }
         drop(place);

@@ -9,6 +9,8 @@ use defray_reports::WriteError;
 use defray_reports::grafana::GrafanaError;
 use serde::Serialize;
 
+use crate::chain::chain;
+
 /// What went wrong with a request.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -179,16 +181,4 @@ impl From<GrafanaError> for Error {
             other => Self::Internal(chain(&other)),
         }
     }
-}
-
-/// An error with its causes.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

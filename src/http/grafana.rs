@@ -6,18 +6,19 @@ use axum::extract::State as Extract;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use chrono::NaiveDate;
-use defray_ledger::{LedgerError, PeriodEntry, Scope};
-use defray_pricing::names::TenantName;
-use defray_pricing::time::{HourRange, Period};
+use defray_ledger::{LedgerError, PeriodEntry, PeriodState, Scope};
+use defray_pricing::names::{ClusterName, TenantName};
+use defray_pricing::time::{Hour, HourRange, Period};
 use defray_pricing::usage::Minutes;
 use defray_reports::Coverage;
 use defray_reports::grafana::{Bucket, Costs, Dimension, Filter, Meta};
 
 use super::access::Reader;
-use super::body::{Document, respond};
+use super::body::{Document, Place, respond};
 use super::query::Query;
 use super::window::Window;
-use super::{Error, State, months};
+use super::{Error, State};
+use crate::month;
 
 /// More days than a year and a bit make no picture.
 const MAX_DAYS: i64 = 400;
@@ -48,6 +49,7 @@ pub(super) async fn daily(
     if after.signed_duration_since(first).num_days() > MAX_DAYS {
         return Err(Error::TooLarge(format!("more than {MAX_DAYS} days; ask for fewer, or for months")));
     }
+    let place = Place::take(&state).await?;
     let periods = entries(&state, &scope).await?;
     let coverage = day_coverage(&state, &scope, first, after).await?;
     let mut day = first;
@@ -66,7 +68,7 @@ pub(super) async fn daily(
     for period in window.periods(&state).filter(|period| whole(&state, window, *period)) {
         add_month_level(&state, &narrow, period, &mut costs).await?;
     }
-    answer(&state, &headers, window, costs, &periods).await
+    answer(&state, place, &headers, window, costs, &periods).await
 }
 
 /// One row for every month and group: the statements, as they are rounded.
@@ -81,10 +83,11 @@ pub(super) async fn monthly(
     if asked.len() > MAX_MONTHS {
         return Err(Error::TooLarge(format!("more than {MAX_MONTHS} months; ask for fewer")));
     }
+    let place = Place::take(&state).await?;
     let periods = entries(&state, &scope).await?;
     for period in asked.into_iter().filter(|period| periods.contains_key(period)) {
         let Some(record) = state.ledger.month(&narrow, period).await? else { continue };
-        let all = record.coverage.values().map(|coverage| months::covered(*coverage));
+        let all = record.coverage.values().map(|coverage| month::covered(*coverage));
         let bucket = Bucket {
             start: state.zone.midnight(period.first_day()),
             settled: settled(&periods, period),
@@ -94,7 +97,7 @@ pub(super) async fn monthly(
             costs.add_statement(bucket, statement)?;
         }
     }
-    answer(&state, &headers, window, costs, &periods).await
+    answer(&state, place, &headers, window, costs, &periods).await
 }
 
 fn asked(state: &State, mut query: Query, scope: &Scope) -> Result<Asked, Error> {
@@ -128,21 +131,27 @@ fn narrowed(scope: &Scope, tenants: &BTreeSet<String>) -> Scope {
 
 async fn answer(
     state: &State,
+    place: Place,
     headers: &HeaderMap,
     window: Window,
     costs: Costs,
     periods: &BTreeMap<Period, PeriodEntry>,
 ) -> Result<Response, Error> {
-    let closed = periods.keys().rev().find(|period| settled(periods, **period));
     let meta = Meta {
         currency: periods.values().find_map(|entry| entry.currency),
         from: window.from,
         to: window.to,
-        final_until: closed.and_then(|period| period.next().first_day().pred_opt()),
+        final_until: final_until(periods.values().map(|entry| (entry.period, entry.state))),
         demo: state.demo,
     };
     let document = Document { content_type: "application/json", disposition: None, cache: CACHE };
-    respond(state, headers, document, move |out| Ok(costs.write(&meta, out)?)).await
+    respond(state, place, headers, document, move |out| Ok(costs.write(&meta, out)?)).await
+}
+
+/// The last day up to which every month is closed: what lies behind an open month is not all final.
+fn final_until(periods: impl Iterator<Item = (Period, PeriodState)>) -> Option<NaiveDate> {
+    let closed = periods.take_while(|(_, state)| *state != PeriodState::Open).last();
+    closed.and_then(|(period, _)| period.next().first_day().pred_opt())
 }
 
 async fn entries(state: &State, scope: &Scope) -> Result<BTreeMap<Period, PeriodEntry>, Error> {
@@ -151,14 +160,14 @@ async fn entries(state: &State, scope: &Scope) -> Result<BTreeMap<Period, Period
 }
 
 fn settled(periods: &BTreeMap<Period, PeriodEntry>, period: Period) -> bool {
-    periods.get(&period).is_some_and(|entry| entry.state != defray_ledger::PeriodState::Open)
+    periods.get(&period).is_some_and(|entry| entry.state != PeriodState::Open)
 }
 
 /// Whether every day of a period that has begun lies in the window: only then do its days and what acts on
 /// the month make the statements together.
 fn whole(state: &State, window: Window, period: Period) -> bool {
     let (first, after) = window.days(state);
-    let tomorrow = state.zone.day_of(defray_pricing::time::Hour::containing(state.clock.now())).succ_opt();
+    let tomorrow = state.zone.day_of(Hour::containing(state.clock.now())).succ_opt();
     let end = period.next().first_day();
     first <= period.first_day() && after >= tomorrow.map_or(end, |tomorrow| end.min(tomorrow))
 }
@@ -180,8 +189,9 @@ async fn add_month_level(
     Ok(())
 }
 
-/// How much of each day was measured, over all clusters: an hour counts as its least covered source, one
-/// that is missing counts as nothing.
+/// How much of each day was measured, over all clusters: an hour counts as its least covered source. From the
+/// first to the last hour of which anything is known every hour is due, and one that is not recorded counts as
+/// nothing, whether anybody noted it as missing or not.
 async fn day_coverage(
     state: &State,
     scope: &Scope,
@@ -196,28 +206,56 @@ async fn day_coverage(
         let both = day.checked_add(Coverage { minutes, of: 60 });
         both.map(|sum| *day = sum)
     };
-    let clusters = match state.ledger.clusters(scope).await {
+    let (known, noted) = match (state.ledger.clusters(scope).await, state.ledger.missing(scope).await) {
         // A tenant's reader does not see clusters, and is told no coverage.
-        Err(LedgerError::OutOfScope(_)) => return Ok(BTreeMap::new()),
-        clusters => clusters?,
-    };
-    for cluster in clusters {
-        let hours = match state.ledger.hours(scope, &cluster, range).await {
-            Err(LedgerError::OutOfScope(_)) => return Ok(BTreeMap::new()),
-            hours => hours?,
-        };
-        for entry in hours {
-            let least = entry.coverage.values().copied().min().map_or(0, Minutes::get);
-            add(entry.hour, u64::from(least))?;
+        (Err(LedgerError::OutOfScope(_)), _) | (_, Err(LedgerError::OutOfScope(_))) => {
+            return Ok(BTreeMap::new());
         }
-    }
-    match state.ledger.missing(scope).await {
-        Err(LedgerError::OutOfScope(_)) => return Ok(BTreeMap::new()),
-        missing => {
-            for missing in missing?.into_iter().filter(|missing| range.contains(missing.hour)) {
-                add(missing.hour, 0)?;
-            }
+        (clusters, missing) => (clusters?, missing?),
+    };
+    let clusters: BTreeSet<ClusterName> =
+        known.into_iter().chain(noted.iter().map(|note| note.cluster.clone())).collect();
+    for cluster in clusters {
+        let recorded = state.ledger.recorded_range(scope, &cluster).await?;
+        let noted = noted.iter().filter(|note| note.cluster == cluster);
+        let noted = noted.map(|note| HourRange { from: note.hour, until: note.hour.next() });
+        let due = recorded
+            .into_iter()
+            .chain(noted)
+            .reduce(|a, b| HourRange { from: a.from.min(b.from), until: a.until.max(b.until) });
+        let Some(due) = due else { continue };
+        let due = HourRange { from: due.from.max(range.from), until: due.until.min(range.until) };
+        let hours = state.ledger.hours(scope, &cluster, range).await?;
+        let least: BTreeMap<Hour, u64> = hours
+            .iter()
+            .map(|entry| (entry.hour, entry.coverage.values().copied().min().map_or(0, Minutes::get).into()))
+            .collect();
+        for hour in due.iter() {
+            add(hour, least.get(&hour).copied().unwrap_or(0))?;
         }
     }
     Ok(days)
+}
+
+#[cfg(test)]
+mod tests {
+    use PeriodState::{Closed, Open, Restated};
+
+    use super::*;
+
+    #[test]
+    fn final_ends_before_the_first_open_month() {
+        let until = |states: &[(&str, PeriodState)]| {
+            let periods = states.iter().map(|(period, state)| (period.parse().unwrap(), *state));
+            final_until(periods).map(|day| day.to_string()).unwrap_or_default()
+        };
+        for (states, expected) in [
+            (&[][..], ""),
+            (&[("2026-08", Open), ("2026-09", Closed)], ""),
+            (&[("2026-08", Closed), ("2026-09", Open), ("2026-10", Closed)], "2026-08-31"),
+            (&[("2026-08", Closed), ("2026-09", Restated), ("2026-10", Open)], "2026-09-30"),
+        ] {
+            assert_eq!(until(states), expected, "{states:?}");
+        }
+    }
 }

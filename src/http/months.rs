@@ -1,10 +1,11 @@
 //! Months as the ledger has them, for the writers of reports.
 
-use defray_ledger::{MonthRecord, PeriodEntry, PeriodState, Scope};
+use defray_ledger::{MonthRecord, PeriodEntry, Scope};
 use defray_pricing::time::Period;
-use defray_reports::{Coverage, Month, Status};
+use defray_reports::{Month, Status};
 
 use super::{Error, State};
+use crate::month;
 
 /// A month that is rated: its facts and its statements.
 #[derive(Debug)]
@@ -30,40 +31,8 @@ pub(super) async fn rated(state: &State, scope: &Scope, period: Period) -> Resul
     let entry = entry(state, scope, period).await?;
     let record = state.ledger.month(scope, period).await?;
     let record = record.ok_or_else(|| Error::NotRated(period.to_string()))?;
-    Ok(Rated { month: facts(state, &entry, &record), record })
-}
-
-fn facts(state: &State, entry: &PeriodEntry, record: &MonthRecord) -> Month {
-    Month {
-        period: entry.period,
-        hours: state.zone.hours(entry.period),
-        status: status(entry.state),
-        version: entry.version,
-        currency: record.statements.currency,
-        coverage: record
-            .coverage
-            .iter()
-            .map(|(cluster, coverage)| (cluster.clone(), covered(*coverage)))
-            .collect(),
-        hours_missing: u64::from(record.hours_missing),
-        book_versions: record.book_versions.clone(),
-        book_digest: record.book_digest,
-        demo: state.demo,
-    }
-}
-
-/// Minutes as reports count them.
-pub(super) const fn covered(coverage: defray_ledger::Coverage) -> Coverage {
-    Coverage { minutes: coverage.minutes, of: coverage.of }
-}
-
-/// Where a period stands, in finance's words.
-pub(super) const fn status(state: PeriodState) -> Status {
-    match state {
-        PeriodState::Open => Status::Open,
-        PeriodState::Closed => Status::Final,
-        PeriodState::Restated => Status::Restated,
-    }
+    let month = month::facts(&entry, &record, state.zone, state.demo);
+    Ok(Rated { month, record })
 }
 
 /// How long a reader may keep what it got of a month.

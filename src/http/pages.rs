@@ -12,7 +12,7 @@ use defray_pricing::statement::Statement;
 use defray_pricing::time::Period;
 
 use super::access::Reader;
-use super::body::{Document, respond};
+use super::body::{Document, Place, respond};
 use super::health::Reason;
 use super::query::Query;
 use super::{Error, State, files, months, periods};
@@ -81,6 +81,7 @@ pub(super) async fn index(
     query: Query,
 ) -> Result<Response, Error> {
     query.finish()?;
+    let place = Place::take(&state).await?;
     let periods = state.ledger.periods(&scope, state.zone).await?;
     let mut months = Vec::new();
     for entry in periods.iter().rev() {
@@ -99,7 +100,7 @@ pub(super) async fn index(
         months,
         newest,
     };
-    html(&state, &headers, &page).await
+    html(&state, place, &headers, &page).await
 }
 
 /// One month: every statement.
@@ -112,6 +113,7 @@ pub(super) async fn period(
 ) -> Result<Response, Error> {
     query.finish()?;
     let period = months::period(&period)?;
+    let place = Place::take(&state).await?;
     let entry = months::entry(&state, &scope, period).await?;
     let statements = statements(&state, &scope, period).await?;
     let page = OnePeriod {
@@ -121,7 +123,7 @@ pub(super) async fn period(
         month: month_row(&entry)?,
         statements: statements.ok_or_else(|| Error::NotRated(period.to_string()))?,
     };
-    html(&state, &headers, &page).await
+    html(&state, place, &headers, &page).await
 }
 
 /// The one style sheet.
@@ -129,10 +131,15 @@ pub(super) async fn style() -> impl IntoResponse {
     ([(CONTENT_TYPE, "text/css; charset=utf-8"), (CACHE_CONTROL, CACHE)], include_str!("pages/style.css"))
 }
 
-async fn html(state: &State, headers: &HeaderMap, page: &impl Template) -> Result<Response, Error> {
+async fn html(
+    state: &State,
+    place: Place,
+    headers: &HeaderMap,
+    page: &impl Template,
+) -> Result<Response, Error> {
     let text = page.render().map_err(|error| Error::Internal(error.to_string()))?;
     let document = Document { content_type: "text/html; charset=utf-8", disposition: None, cache: CACHE };
-    respond(state, headers, document, move |out| {
+    respond(state, place, headers, document, move |out| {
         out.write_all(text.as_bytes()).map_err(|error| Error::Internal(error.to_string()))
     })
     .await

@@ -11,9 +11,10 @@ use defray_reports::Coverage;
 use serde::Serialize;
 
 use super::access::Reader;
-use super::body::{Document, respond};
+use super::body::{Document, Place, respond};
 use super::query::Query;
-use super::{Error, State, months};
+use super::{Error, State};
+use crate::month;
 
 #[derive(Serialize)]
 struct List {
@@ -50,12 +51,13 @@ pub(super) async fn list(
     query: Query,
 ) -> Result<Response, Error> {
     query.finish()?;
+    let place = Place::take(&state).await?;
     let periods = state.ledger.periods(&scope, state.zone).await?;
     let items: Result<Vec<Item>, Overflow> = periods.iter().rev().map(|entry| item(&state, entry)).collect();
     let list = List { demo: state.demo, billing_zone: state.zone.name(), items: items?, next_cursor: None };
     let document =
         Document { content_type: "application/json", disposition: None, cache: "private, no-cache" };
-    respond(&state, &headers, document, move |out| {
+    respond(&state, place, &headers, document, move |out| {
         serde_json::to_writer(out, &list).map_err(|error| Error::Internal(error.to_string()))
     })
     .await
@@ -63,7 +65,7 @@ pub(super) async fn list(
 
 /// Coverage of all clusters together.
 pub(super) fn coverage(entry: &PeriodEntry) -> Result<Option<String>, Overflow> {
-    let all = entry.coverage.values().map(|coverage| months::covered(*coverage));
+    let all = entry.coverage.values().map(|coverage| month::covered(*coverage));
     Ok(all.into_iter().try_fold(Coverage::default(), Coverage::checked_add)?.ratio())
 }
 
@@ -79,7 +81,7 @@ fn item(state: &State, entry: &PeriodEntry) -> Result<Item, Overflow> {
         period: period.to_string(),
         period_start: hours.from.to_string(),
         period_end: hours.until.to_string(),
-        status: months::status(entry.state).as_str(),
+        status: month::status(entry.state).as_str(),
         version: entry.version,
         currency: entry.currency.map(|currency| currency.to_string()),
         amount: entry.amount.zip(entry.currency).map(|(amount, currency)| amount.format(currency.exponent())),
@@ -91,7 +93,7 @@ fn item(state: &State, entry: &PeriodEntry) -> Result<Item, Overflow> {
         coverage_by_cluster: entry
             .coverage
             .iter()
-            .map(|(name, coverage)| (name.to_string(), months::covered(*coverage).ratio()))
+            .map(|(name, coverage)| (name.to_string(), month::covered(*coverage).ratio()))
             .collect(),
         links: if entry.amount.is_some() { links.into() } else { BTreeMap::new() },
     })

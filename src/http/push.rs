@@ -29,10 +29,12 @@ struct Wish {
 }
 
 #[derive(Debug, Serialize)]
-struct Accepted {
+struct Told {
     accepted: bool,
     /// None for all.
     period: Option<Period>,
+    /// Always false: a daemon that is restarted before it came to it must be asked again.
+    survives_restart: bool,
 }
 
 /// Asks for a push; 202, because it goes on after the answer.
@@ -56,7 +58,7 @@ pub(super) async fn now(
         months::entry(&state, &scope, period).await?;
     }
     push.ask(period);
-    let told = Json(Accepted { accepted: true, period });
+    let told = Json(Told { accepted: true, period, survives_restart: false });
     Ok((StatusCode::ACCEPTED, [(CACHE_CONTROL, "no-store")], told).into_response())
 }
 

@@ -13,7 +13,7 @@ use defray_reports::{Month, SCHEMA_VERSION};
 use serde::Serialize;
 
 use super::access::Reader;
-use super::body::{Document, respond};
+use super::body::{Document, Place, respond};
 use super::query::Query;
 use super::{Error, State, months};
 
@@ -75,7 +75,9 @@ pub(super) async fn month(
     if !scope.sees_everything() {
         return Err(LedgerError::OutOfScope("what was paid for").into());
     }
-    let rated = months::rated(&state, &scope, months::period(&period)?).await?;
+    let asked = months::period(&period)?;
+    let place = Place::take(&state).await?;
+    let rated = months::rated(&state, &scope, asked).await?;
     // A release that did not keep it left this month; it is computed anew before long.
     let control = rated.record.control.as_ref().ok_or(Error::NotRated(period))?;
     let recovery = Recovery::of(&rated.record.statements, control);
@@ -86,7 +88,7 @@ pub(super) async fn month(
         cache: months::cache(rated.month.status),
     };
     let answer = answer(&rated.month, &recovery)?;
-    respond(&state, &headers, document, move |out| {
+    respond(&state, place, &headers, document, move |out| {
         serde_json::to_writer(out, &answer).map_err(|error| Error::Internal(error.to_string()))
     })
     .await

@@ -11,7 +11,7 @@ use defray_pricing::statement::Statement;
 use defray_reports::{Month, csv, json};
 
 use super::access::Reader;
-use super::body::{Document, respond};
+use super::body::{Document, Place, respond};
 use super::months::{self, Rated};
 use super::query::Query;
 use super::{Error, State, files};
@@ -36,7 +36,9 @@ pub(super) async fn month(
         "json" => false,
         _ => return Err(unknown()),
     };
-    let rated = months::rated(&state, &scope, months::period(period)?).await?;
+    let period = months::period(period)?;
+    let place = Place::take(&state).await?;
+    let rated = months::rated(&state, &scope, period).await?;
     let name = selection.file_name(&rated, format)?;
     let document = Document {
         content_type: if is_csv { CSV } else { JSON },
@@ -44,7 +46,7 @@ pub(super) async fn month(
         cache: months::cache(rated.month.status),
     };
     let definition = state.0.definitions.statement.clone();
-    respond(&state, &headers, document, move |out| {
+    respond(&state, place, &headers, document, move |out| {
         let statements = selected(&rated, &selection);
         if is_csv {
             Ok(csv::write(&definition, &rated.month, statements, out)?)
@@ -110,6 +112,7 @@ pub(super) async fn part(
     if !scope.sees(&tenant) {
         return Err(missing());
     }
+    let place = Place::take(&state).await?;
     let only = Scope::tenants([tenant.clone()].into());
     let rated = months::rated(&state, &only, period).await?;
     let selection = Selection { tenants: vec![tenant.to_string()], cost_centers: Vec::new() };
@@ -119,14 +122,16 @@ pub(super) async fn part(
         disposition: Some(files::shown(&name)),
         cache: months::cache(rated.month.status),
     };
-    respond(&state, &headers, document, move |out| {
+    respond(&state, place, &headers, document, move |out| {
         Ok(json::write(&rated.month, selected(&rated, &selection), out)?)
     })
     .await
 }
 
 async fn summary(state: &State, scope: &Scope, period: &str, headers: &HeaderMap) -> Result<Response, Error> {
-    let rated = months::rated(state, scope, months::period(period)?).await?;
+    let period = months::period(period)?;
+    let place = Place::take(state).await?;
+    let rated = months::rated(state, scope, period).await?;
     let name = file_name(&rated.month, "chargeback_summary", None, "csv");
     let document = Document {
         content_type: CSV,
@@ -134,7 +139,7 @@ async fn summary(state: &State, scope: &Scope, period: &str, headers: &HeaderMap
         cache: months::cache(rated.month.status),
     };
     let definition = state.0.definitions.summary.clone();
-    respond(state, headers, document, move |out| {
+    respond(state, place, headers, document, move |out| {
         Ok(csv::write(
             &definition,
             &rated.month,

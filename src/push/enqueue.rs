@@ -5,16 +5,17 @@ use std::sync::PoisonError;
 
 use anyhow::Context;
 use chrono::{DateTime, Utc};
-use defray_ledger::{Delivery, LatestRevision, MonthRecord, PeriodEntry, PeriodState, Scope};
+use defray_ledger::{Delivery, LatestRevision, MonthRecord, PeriodEntry, Scope};
 use defray_pricing::money::Money;
 use defray_pricing::names::{CostCenter, TenantName};
 use defray_pricing::statement::Statement;
 use defray_reports::cost_report::{CostReport, report_id};
-use defray_reports::{Coverage, Month, Status};
+use defray_reports::{Month, Status};
 use sha2::{Digest as _, Sha256};
 
 use super::asked::Wishes;
 use super::{Looks, Pusher, webhook};
+use crate::month;
 
 impl Pusher {
     /// Puts the next revision of every report that says something new into the outbox; says how many.
@@ -63,25 +64,7 @@ impl Pusher {
         let Some(record) = self.ledger.month(&Scope::everything(), entry.period).await? else {
             return Ok(None);
         };
-        let coverage = record.coverage.iter().map(|(cluster, coverage)| {
-            (cluster.clone(), Coverage { minutes: coverage.minutes, of: coverage.of })
-        });
-        let month = Month {
-            period: entry.period,
-            hours: self.settings.zone.hours(entry.period),
-            status: match entry.state {
-                PeriodState::Open => Status::Open,
-                PeriodState::Closed => Status::Final,
-                PeriodState::Restated => Status::Restated,
-            },
-            version: entry.version,
-            currency: record.statements.currency,
-            coverage: coverage.collect(),
-            hours_missing: u64::from(record.hours_missing),
-            book_versions: record.book_versions.clone(),
-            book_digest: record.book_digest,
-            demo: self.settings.demo,
-        };
+        let month = month::facts(entry, &record, self.settings.zone, self.settings.demo);
         Ok(Some((month, record)))
     }
 

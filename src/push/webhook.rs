@@ -18,6 +18,7 @@ use serde::Deserialize;
 pub use super::retry::Backoff;
 use super::signing::SigningSecret;
 use super::{address, retry};
+use crate::chain::chain;
 
 /// One destination.
 #[derive(Debug, Clone)]
@@ -350,16 +351,4 @@ fn without_secrets(url: &Url) -> String {
         return format!("{}:…", url.scheme());
     }
     url.to_string()
-}
-
-/// An error with its causes.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

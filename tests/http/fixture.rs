@@ -35,6 +35,7 @@ pub(crate) struct Server {
     /// Every push that was asked for.
     pub(crate) pushes: Arc<Mutex<Vec<Option<Period>>>>,
     pub(crate) client: reqwest::Client,
+    pub(crate) ledger: Ledger,
     supervisor: Supervisor,
     _directory: TempDir,
 }
@@ -71,7 +72,7 @@ impl Server {
         let heard = Arc::clone(&pushes);
         let push_now = PushNow::new(move |period| heard.lock().unwrap().push(period));
         let state = State::new(Sources {
-            ledger,
+            ledger: ledger.clone(),
             clock: Clock::fixed("2026-10-20T12:00:00Z".parse().unwrap()),
             zone: zone(),
             not_ready: NotReady::new(move || asked.lock().unwrap().clone()),
@@ -89,7 +90,7 @@ impl Server {
             serve(Arc::clone(&listener), routes.clone(), owner.clone())
         });
         let client = reqwest::Client::builder().timeout(Duration::from_secs(20)).build().unwrap();
-        Self { address, not_ready, pushes, client, supervisor, _directory: directory }
+        Self { address, not_ready, pushes, client, ledger, supervisor, _directory: directory }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {

@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use defray_pricing::money::Money;
 use serde_json::value::RawValue;
 
-use super::fixture::{FORMULA, Options, Server};
+use defray_ledger::RecordedHour;
+use defray_pricing::usage::{Minutes, Source, UsageHour};
+
+use super::fixture::{FORMULA, Options, Server, zone};
 
 type Row = BTreeMap<String, Box<RawValue>>;
 
@@ -138,4 +141,19 @@ async fn a_wrong_parameter_is_refused_and_every_one_is_told() {
     server.refused(long, 422).await;
     let longer = "/api/v1/grafana/costs/monthly?from=1990-01-01T00:00:00Z&to=2026-01-01T00:00:00Z";
     server.refused(longer, 422).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_hour_that_is_neither_recorded_nor_noted_as_missing_is_not_covered() {
+    let server = Server::start(Options::default()).await;
+    let guard = server.ledger.acquire().await.unwrap();
+    let first = zone().hours_of_day("2026-10-01".parse().unwrap()).from;
+    let measured_at = "2026-10-20T12:00:00Z".parse().unwrap();
+    for hour in [first, first.next().next().next()] {
+        let mut usage = UsageHour::empty("prod-1".into(), hour);
+        usage.coverage = Source::ALL.map(|source| (source, Minutes::FULL)).into();
+        server.ledger.record(&guard, vec![RecordedHour { usage, measured_at }]).await.unwrap();
+    }
+    let answer = ask(&server, &format!("{DAILY}&tenant=payments&cost_center=CC-100")).await;
+    assert_eq!(answer.rows[0]["coverage"].get(), "0.5000", "two hours of four");
 }

@@ -16,9 +16,12 @@ fn json(server: &Server, body: &'static str) -> RequestBuilder {
 async fn a_push_is_asked_for_once_for_each_request() {
     let server = Server::start(Options::default()).await;
     for (body, told) in [
-        ("", "{\"accepted\":true,\"period\":null}"),
-        ("{}", "{\"accepted\":true,\"period\":null}"),
-        (" {\"period\": \"2026-10\"}\n", "{\"accepted\":true,\"period\":\"2026-10\"}"),
+        ("", "{\"accepted\":true,\"period\":null,\"survives_restart\":false}"),
+        ("{}", "{\"accepted\":true,\"period\":null,\"survives_restart\":false}"),
+        (
+            " {\"period\": \"2026-10\"}\n",
+            "{\"accepted\":true,\"period\":\"2026-10\",\"survives_restart\":false}",
+        ),
     ] {
         let answer = json(&server, body).send().await.unwrap();
         assert_eq!(answer.status(), 202, "{body}");

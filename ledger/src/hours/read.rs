@@ -64,6 +64,26 @@ impl Ledger {
         rows.into_iter().map(|mut row| row.int().map(Hour::from_index)).collect()
     }
 
+    /// From the first recorded hour of a cluster to its last.
+    pub async fn recorded_range(
+        &self,
+        scope: &Scope,
+        cluster: &ClusterName,
+    ) -> Result<Option<HourRange>, LedgerError> {
+        scope.whole("the range of recorded hours")?;
+        let row = self
+            .read()
+            .await?
+            .fetch_one("SELECT MIN(hour), MAX(hour) FROM hours WHERE cluster = $1", args![cluster.as_str()])
+            .await?;
+        let Some(mut row) = row else { return Ok(None) };
+        let range = row.int_or()?.zip(row.int_or()?);
+        Ok(range.map(|(first, last)| HourRange {
+            from: Hour::from_index(first),
+            until: Hour::from_index(last).next(),
+        }))
+    }
+
     /// The latest hour that is recorded, of whatever cluster, and a cluster that has it.
     pub async fn latest_hour(&self, scope: &Scope) -> Result<Option<(ClusterName, Hour)>, LedgerError> {
         scope.whole("the latest recorded hour")?;

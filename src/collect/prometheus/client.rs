@@ -13,6 +13,7 @@ use super::envelope::{Expected, Sample, Series, decode, decode_names, error_note
 use super::error::{MeasureError, QueryError};
 use super::queries::{Query, Shape, Split};
 use super::settings::{Dialect, Settings, SettingsError};
+use crate::chain::chain;
 
 /// Milliseconds of an hour.
 pub(super) const HOUR_MS: i64 = 3_600_000;
@@ -317,15 +318,4 @@ fn excerpt(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(EXCERPT).collect();
     text.trim().to_owned()
-}
-
-/// An error and its causes in one line; `reqwest` alone only says that sending failed.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
