@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use defray_pricing::book::{Edition, MeteredRate, MonthlyAmount, SharedWhat};
+use defray_pricing::book::{Edition, MeteredRate, MonthlyAmount, SharedCost, SharedWhat};
 use defray_pricing::charge::{Charge, Kind, LineKey};
 use defray_pricing::money::{Money, UnitPrice};
 use defray_pricing::names::{
@@ -207,15 +207,18 @@ impl Oracle<'_> {
                 |(key, value): (&String, &String)| state.is_some_and(|s| s.labels.get(key) == Some(value));
             !wanted.is_empty() && wanted.iter().all(has)
         };
-        let shared = self.edition.shared_costs.iter().position(|cost| match &cost.what {
+        let selects = |cost: &SharedCost| match &cost.what {
             SharedWhat::Namespaces { names, labels } => {
                 names.iter().any(|name| name.matches(namespace.as_str())) || labelled(labels)
             }
             SharedWhat::Fixed(_) => false,
-        });
-        match (tenant, shared) {
-            (None, Some(shared)) => Err(shared),
-            (Some(tenant), None) => Ok(tenant),
+        };
+        let costs = self.edition.shared_costs.iter().enumerate();
+        let shared: Vec<usize> = costs.filter(|(_, cost)| selects(cost)).map(|(place, _)| place).collect();
+        match (tenant, shared.as_slice()) {
+            (None, [shared]) => Err(*shared),
+            (Some(tenant), []) => Ok(tenant),
+            // Owned and shared, or shared twice: a conflict. Or nobody's.
             _ => Ok(TenantName::unassigned()),
         }
     }
