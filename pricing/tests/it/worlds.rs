@@ -130,7 +130,7 @@ pub(crate) fn an_edition() -> impl Strategy<Value = Edition> {
                     policy: second.clone(),
                 },
             ];
-            shared_costs.push(shared_namespaces("rest", &["kube-*"], if same { first } else { second }));
+            shared_costs.push(shared_namespaces("rest", &["kube-s*"], if same { first } else { second }));
             let clusters = cluster.into_iter().map(|(cluster, amount, weights)| ClusterPrice {
                 cluster: pattern(cluster),
                 amount,
