@@ -13,6 +13,7 @@
 //! | `/api/v1/reports/{period}.csv`, `.json` | every statement line, or of one `tenant` or `cost_center` |
 //! | `/api/v1/reports/{period}/summary.csv` | one row for each cost centre and tenant |
 //! | `/api/v1/reports/{period}/{tenant}.json` | one tenant's statements |
+//! | `/api/v1/forecast`, `/api/v1/budgets` | what a month will come to, and what of budgets is used |
 //! | `/api/v1/grafana/costs/daily`, `/monthly` | rows for Grafana |
 //! | `POST /api/v1/push` | pushes whatever changed, now |
 //! | `/metrics` | metrics, in the OpenMetrics text format |
@@ -23,6 +24,7 @@ mod body;
 mod caching;
 mod error;
 mod files;
+mod forecast;
 mod grafana;
 mod health;
 mod months;
@@ -44,10 +46,12 @@ use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 use defray_ledger::Ledger;
+use defray_pricing::book::PriceBook;
 use defray_pricing::problem::Problem;
 use defray_pricing::time::{BillingZone, Period};
 use defray_reports::Definitions;
 use secrecy::SecretString;
+use tokio::sync::watch;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{Predicate as _, SizeAbove};
 use tower_http::timeout::TimeoutLayer;
@@ -117,6 +121,8 @@ pub struct Sources {
     pub clock: Clock,
     /// The zone in which months begin.
     pub zone: BillingZone,
+    /// The price book in force, for its budgets.
+    pub book: watch::Receiver<Arc<PriceBook>>,
     /// Why the daemon cannot do its work.
     pub not_ready: NotReady,
     /// Asks for a push; none where there is no destination.
@@ -174,6 +180,8 @@ pub fn router(state: State) -> Router {
         .route("/api/v1/periods/{period}/recovery", get(recovery::month))
         .route("/api/v1/reports/{period}", get(reports::month))
         .route("/api/v1/reports/{period}/{file}", get(reports::part))
+        .route("/api/v1/forecast", get(forecast::forecast))
+        .route("/api/v1/budgets", get(forecast::budgets))
         .route("/api/v1/grafana/costs/daily", get(grafana::daily))
         .route("/api/v1/grafana/costs/monthly", get(grafana::monthly))
         .route("/api/v1/push", post(push::now))

@@ -13,6 +13,7 @@ pub mod demo;
 pub mod http;
 pub mod jobs;
 pub mod month;
+pub mod outlook;
 pub mod push;
 pub mod rerate;
 pub mod supervise;

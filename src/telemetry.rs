@@ -151,12 +151,23 @@ pub struct PoolLabel {
     pub pool: String,
 }
 
+/// Whose budget.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct BudgetLabel {
+    /// The cost centre; empty for a tenant's.
+    pub cost_center: String,
+    /// The tenant; empty for a cost centre's.
+    pub tenant: String,
+}
+
 /// An amount as the metrics format has numbers. Only ever shown: nothing is computed or booked from it.
 pub fn amount(money: Money) -> f64 {
     money.to_string().parse().unwrap_or(f64::NAN)
 }
 
 type Amount = Gauge<f64, AtomicU64>;
+/// Shares of budgets.
+pub type Shares = Family<BudgetLabel, Amount>;
 type PerCluster = Family<ClusterLabel, Gauge>;
 
 macro_rules! metrics {
@@ -226,6 +237,11 @@ metrics! {
         pub pool_paid: Family<PoolLabel, Amount> => "defray_recovery_paid",
         /// What was charged for a pool in the current billing period, in the currency of the price book
         pub pool_charged: Family<PoolLabel, Amount> => "defray_recovery_charged",
+        /// What share of a budget of the price book is used in the current billing period; 1 is all of it
+        pub budget_used: Shares => "defray_budget_used_ratio",
+        /// What share of a budget of the price book its cost centre or tenant is forecast to use by the end of the
+        /// current billing period: an estimate; absent while there is none
+        pub budget_forecast: Shares => "defray_budget_forecast_ratio",
         /// Report deliveries by destination and state: `pending`, `delivered` or `dead`
         pub deliveries: Family<DeliveryLabel, Gauge> => "defray_deliveries",
         /// Tries to deliver a report since the start, by what came of them: `delivered`, `retry`, `dead`

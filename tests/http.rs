@@ -3,6 +3,7 @@
 mod access;
 mod files;
 mod fixture;
+mod forecast;
 mod grafana;
 mod pages;
 mod push;

@@ -6,6 +6,7 @@ use std::collections::btree_map::Entry;
 use chrono::NaiveDate;
 use defray_pricing::charge::{Charge, LineKey};
 use defray_pricing::digest::Digest;
+use defray_pricing::forecast::RatedDay;
 use defray_pricing::names::{CostCenter, Namespace, TenantName};
 use defray_pricing::time::{Hour, Period};
 
@@ -17,7 +18,6 @@ use sqlx::AssertSqlSafe;
 use crate::backend::args;
 use crate::codec::charges as codec;
 use crate::columns::{charge_columns, push_charge, read_charge, read_money};
-use crate::controls::RatedDay;
 use crate::{Ledger, LedgerError, Scope, WriteGuard, controls};
 
 /// One local day of charges, hour by hour.

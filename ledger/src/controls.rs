@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
+use defray_pricing::forecast::RatedDay;
 use defray_pricing::names::ClusterName;
 use defray_pricing::quantity::Quantity;
 use defray_pricing::rating::{Control, PoolControl};
@@ -12,19 +13,6 @@ use crate::backend::{Fields, Value, args};
 use crate::columns::{push_money, read_money};
 use crate::transaction::Transaction;
 use crate::{Ledger, LedgerError, Scope};
-
-/// How complete a rated day is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RatedDay {
-    /// The day in the billing zone.
-    pub day: NaiveDate,
-    /// Its rated hours.
-    pub hours: u32,
-    /// Those of them in which every cluster that counted was measured.
-    pub whole_hours: u32,
-    /// The first hour after them; none if it has none.
-    pub until: Option<Hour>,
-}
 
 macro_rules! total_columns {
     () => {

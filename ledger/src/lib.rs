@@ -29,7 +29,6 @@ mod scope;
 mod transaction;
 
 pub use charges::{ChargeDay, DailyAmount, DailyTotal};
-pub use controls::RatedDay;
 pub use error::{LedgerError, OpenError};
 pub use guard::WriteGuard;
 pub use hours::{HourEntry, Missing, Recorded, RecordedHour};

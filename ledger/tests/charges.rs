@@ -1,7 +1,8 @@
 //! Charge days.
 
-use defray_ledger::{LedgerError, RatedDay, Scope};
+use defray_ledger::{LedgerError, Scope};
 use defray_pricing::digest::Digest;
+use defray_pricing::forecast::RatedDay;
 use defray_pricing::money::Money;
 use defray_pricing::names::TenantName;
 use defray_pricing::rating::Control;

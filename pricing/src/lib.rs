@@ -12,6 +12,7 @@ pub mod charge;
 pub mod decimal;
 pub mod digest;
 pub mod exchange;
+pub mod forecast;
 pub mod invariants;
 pub mod money;
 pub mod names;

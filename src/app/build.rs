@@ -120,6 +120,7 @@ impl App {
             ledger: shared.ledger.clone(),
             clock: shared.clock.clone(),
             zone: config.billing.zone,
+            book: book.subscribe(),
             not_ready: not_ready(&board),
             push_now: pusher.clone().map(|pusher| push_now(pusher, push.clone())),
             telemetry,

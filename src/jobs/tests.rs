@@ -26,6 +26,7 @@ use crate::telemetry::{PoolLabel, Telemetry};
 
 mod backwards;
 mod doubts;
+mod figures;
 mod pods;
 
 const SETTLE: Duration = Duration::from_mins(5);

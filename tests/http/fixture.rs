@@ -10,6 +10,7 @@ use defray::http::{NotReady, PushNow, Sources, State, router, serve};
 use defray::supervise::{OnError, Supervisor};
 use defray::telemetry::Telemetry;
 use defray_ledger::{ChargeDay, Coverage, Ledger, Location, MonthRecord, WriteGuard};
+use defray_pricing::book::{PriceBook, Source};
 use defray_pricing::charge::{Charge, Kind, LineKey};
 use defray_pricing::digest::Digest;
 use defray_pricing::money::Money;
@@ -21,6 +22,7 @@ use defray_pricing::time::{BillingZone, Period};
 use secrecy::SecretString;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 /// A tenant whose name a spreadsheet would run.
 pub(crate) const FORMULA: &str = "=cmd|'/C calc'!A0";
@@ -75,6 +77,7 @@ impl Server {
             ledger: ledger.clone(),
             clock: Clock::fixed("2026-10-20T12:00:00Z".parse().unwrap()),
             zone: zone(),
+            book: watch::channel(Arc::new(book())).1,
             not_ready: NotReady::new(move || asked.lock().unwrap().clone()),
             push_now: (!options.no_destination).then_some(push_now),
             telemetry: Telemetry::new(),
@@ -140,6 +143,17 @@ pub(crate) fn money(text: &str) -> Money {
 
 pub(crate) fn period(text: &str) -> Period {
     text.parse().unwrap()
+}
+
+/// With budgets from October on.
+fn book() -> PriceBook {
+    let prices = include_str!("../../pricing/books/worked-example.yaml");
+    let budgets = "currency: EUR\nbudgets:\n  - {cost_center: CC-100, from: 2026-10, until: 2027-01, per_month: 100}\n  \
+                   - {cost_center: CC-NEW, from: 2026-10, per_month: 50}\n  - {tenant: payments, from: 2026-10, \
+                   per_month: 2000}\n";
+    let sources = [("prices.yaml", prices), ("budgets.yaml", budgets)];
+    let sources = sources.map(|(name, text)| Source { name: name.to_owned(), text: text.to_owned() });
+    PriceBook::parse(&sources, zone()).unwrap()
 }
 
 fn key(cost_center: &str, tenant: &str, kind: Kind) -> LineKey {

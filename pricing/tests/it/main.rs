@@ -6,6 +6,9 @@ mod charges;
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "days of one month, by hand")]
+mod forecast;
+#[cfg(test)]
 #[expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails")]
 mod fuzz;
 #[cfg(test)]
