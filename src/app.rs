@@ -12,8 +12,8 @@ mod run;
 
 pub use adapters::connect;
 use build::ground;
-pub use build::{App, NotStarted, Setup};
+pub use build::{App, NotStarted, Setup, configured_ground};
 pub use check::check;
-pub use demo::demo;
+pub use demo::{demo, demo_ground};
 pub use made_up::{is_demo, refuse_demo};
 pub use push::pusher;

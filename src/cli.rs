@@ -7,17 +7,22 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use defray_pricing::diff::Threshold;
 use defray_pricing::time::Period;
 
 use crate::telemetry::LogFormat;
 
 mod daemon;
 mod demo;
+mod estimate;
 mod exit;
+mod explain;
 mod output;
+mod price;
 mod push;
 mod report;
 mod run;
+mod stored;
 
 pub use exit::Failure;
 
@@ -48,10 +53,16 @@ Examples:
   defray check --config defray.yaml                 what is missing, and how to mend it
   defray serve --config defray.yaml                 the daemon
   defray report --config defray.yaml --period 2026-10 --format csv -o october.csv
+  defray price diff new.yaml --config defray.yaml --period 2026-10
+                                                    what another price book would have changed
+  defray explain --config defray.yaml --period 2026-10 --tenant devteam-a
+                                                    why a tenant pays what it pays
+  defray estimate -f tenant.yaml --config defray.yaml
+                                                    what a proposed tenant would cost
 
 Exit codes:
   0  done
-  1  the work failed: a connection, a missing permission or metric, data that is not there
+  1  the work failed: a connection, a missing permission or metric, data that is not there; or a check says no
   2  the command line, the configuration or the price book is wrong; nothing was started";
 
 /// How the program speaks of what it does.
@@ -100,6 +111,42 @@ Examples:
   defray report --data /var/lib/defray --period 2026-10 --format csv -o october.csv
   defray report --config defray.yaml --period 2026-10 --tenant devteam-a --format json")]
     Report(Report),
+    /// Show why a tenant pays what it pays: from usage to cents
+    #[command(after_long_help = "\
+Rates the month again as it was rated, and shows for every line of the tenant what it adds up from: quantities
+by day, the price and the edition it comes from; for shared nodes what they cost, the resource's part of it and
+the tenant's share of that part; for shared cost and idle each whole, the tenant's base and everybody's; and how
+the exact amount became cents. The steps are proven to add up to the line. Of other tenants it shows sums, never
+a name. Changes nothing; a daemon may be running on the ledger meanwhile.
+
+Examples:
+  defray explain --config defray.yaml --period 2026-10 --tenant devteam-a
+  defray explain --config defray.yaml --period 2026-10 --tenant devteam-a --line idle
+  defray explain --data ./demo --period 2026-10 --tenant devteam-a --line 'storage gp3' --hours")]
+    Explain(Explain),
+    /// Show what a proposed tenant would cost a month
+    #[command(after_long_help = "\
+Reads a Tenant resource and rates a month that happened again as if that tenant had been there from its first hour
+to its last and had used all of its quota: nodes of its own, quota, volumes, services, its share of what is shared
+and idle, and the terms of its cost centre, under the edition of the price book in force today. So an estimate
+follows every rule of a bill. Every assumption is listed, and what cannot be estimated is named. Changes nothing; a
+daemon may be running on the ledger meanwhile.
+
+Examples:
+  defray estimate -f tenant.yaml --config defray.yaml
+  defray estimate -f tenant.yaml --config defray.yaml --pool compute --instance-type c6i.2xlarge
+  defray estimate -f tenant.yaml --data ./demo --format json")]
+    Estimate(Estimate),
+    /// Try and check price books
+    #[command(
+        subcommand,
+        arg_required_else_help = true,
+        after_long_help = "\
+Examples:
+  defray price diff new.yaml --config defray.yaml --period 2026-10
+  defray price check --config defray.yaml --period 2026-10"
+    )]
+    Price(Price),
     /// Push every cost report that changed to the configured destinations, now
     #[command(after_long_help = "\
 What the daemon does every day at push.daily_at, by hand. What a receiver already has is not sent again, and
@@ -178,6 +225,151 @@ struct ReportSource {
     data: Option<String>,
 }
 
+/// What can be done with price books.
+#[derive(Debug, Subcommand)]
+enum Price {
+    /// Show what another price book would have changed in a month
+    #[command(after_long_help = "\
+Rates the stored usage of a month again under another book and holds the result against the stored
+statements: by tenant, by cost centre and by line. Nothing is stored, and a daemon may be running on the
+ledger meanwhile. If something was recorded since the statements were made, the old amounts are rated again
+too, under the book that made them, and the output says so.
+
+NEWBOOK is the whole of the new book: all its files. It must be in force in the month; to try an edition that
+begins later as if it had been in force all month, name it with --edition.
+
+With --fail-above the exit code is 1 if the total or any statement moved by more, up or down: fit for a
+pipeline that lets a small change pass and asks for a person otherwise.
+
+Examples:
+  defray price diff new.yaml --config defray.yaml --period 2026-10
+  defray price diff books/*.yaml --config defray.yaml --period 2026-10 --edition 2027-01.1
+  defray price diff new.yaml --data ./demo --period 2026-10 --format markdown --fail-above 5%")]
+    Diff(PriceDiff),
+    /// Check a price book against what a month really used
+    #[command(after_long_help = "\
+Reads the book and reports every problem at once, with file, line and the way to mend it. With --period it also
+asks what that month used and whether the book has a price for it: pools, classes of nodes, GPUs, storage,
+traffic, load balancers, services; whether the tenants it names exist; whether a namespace is both somebody's
+and everybody's. Terms for a cost centre that had no tenant are a warning. Changes nothing.
+
+Without BOOK it is the price book of the configuration. The exit code is 2 if the book itself is wrong and 1 if
+it does not fit the month.
+
+Examples:
+  defray price check --config defray.yaml
+  defray price check --config defray.yaml --period 2026-10
+  defray price check new.yaml --data ./demo --period 2026-10")]
+    Check(PriceCheck),
+}
+
+#[derive(Debug, Args)]
+struct Explain {
+    #[command(flatten)]
+    from: ReportSource,
+    /// The billing period, such as 2026-10
+    #[arg(long, value_name = "YYYY-MM")]
+    period: Period,
+    /// The tenant
+    #[arg(long, value_name = "NAME")]
+    tenant: String,
+    /// Only on this cost centre
+    #[arg(long, value_name = "NAME")]
+    cost_center: Option<String>,
+    /// Only lines that have these words in their name, such as `cpu`, `idle` or `storage gp3`
+    #[arg(long, value_name = "WORDS")]
+    line: Option<String>,
+    /// Hour by hour instead of day by day
+    #[arg(long)]
+    hours: bool,
+    /// How it is shown
+    #[arg(long, value_enum, default_value_t)]
+    format: TextFormat,
+}
+
+#[derive(Debug, Args)]
+struct Estimate {
+    /// The Tenant resource
+    #[arg(long, short, value_name = "FILE")]
+    file: PathBuf,
+    #[command(flatten)]
+    from: ReportSource,
+    /// The month it is made on [default: the newest that is over]
+    #[arg(long, value_name = "YYYY-MM")]
+    period: Option<Period>,
+    /// The cluster it would be in [default: the only one]
+    #[arg(long, value_name = "NAME")]
+    cluster: Option<String>,
+    /// The pool of its own nodes [default: `dedicated-` and the team's name]
+    #[arg(long, value_name = "NAME")]
+    pool: Option<String>,
+    /// The instance type its own nodes are labelled with [default: what the resource says]
+    #[arg(long, value_name = "TYPE")]
+    instance_type: Option<String>,
+    /// The shared pool it would use without nodes of its own [default: the largest]
+    #[arg(long, value_name = "NAME")]
+    shared_pool: Option<String>,
+    /// The storage class of its volumes [default: the one of which most is used]
+    #[arg(long, value_name = "CLASS")]
+    storage_class: Option<String>,
+    /// How it is shown
+    #[arg(long, value_enum, default_value_t)]
+    format: TextFormat,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum TextFormat {
+    /// For the terminal
+    #[default]
+    Text,
+    /// Everything, for programs
+    Json,
+}
+
+#[derive(Debug, Args)]
+struct PriceDiff {
+    /// The files of the new price book
+    #[arg(value_name = "NEWBOOK", required = true)]
+    book: Vec<PathBuf>,
+    #[command(flatten)]
+    from: ReportSource,
+    /// The billing period, such as 2026-10
+    #[arg(long, value_name = "YYYY-MM")]
+    period: Period,
+    /// Rate the whole month by this edition of the new book, whatever its date
+    #[arg(long, value_name = "VERSION")]
+    edition: Option<String>,
+    /// How it is shown
+    #[arg(long, value_enum, default_value_t)]
+    format: DiffFormat,
+    /// Exit with 1 if the total or any statement moves by more: an amount, or a percentage such as 5%
+    #[arg(long, value_name = "AMOUNT|PERCENT")]
+    fail_above: Option<Threshold>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum DiffFormat {
+    /// Tables for the terminal
+    #[default]
+    Text,
+    /// Tables for a merge request
+    Markdown,
+    /// Everything, for programs
+    Json,
+}
+
+#[derive(Debug, Args)]
+struct PriceCheck {
+    /// The files of the price book [default: those of the configuration]
+    #[arg(value_name = "BOOK")]
+    book: Vec<PathBuf>,
+    #[command(flatten)]
+    from: ReportSource,
+    /// Also check it against what this billing period used
+    #[arg(long, value_name = "YYYY-MM")]
+    period: Option<Period>,
+}
+
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 enum ReportFormat {
     /// One row per cost centre and tenant, for people
@@ -231,6 +423,11 @@ mod tests {
             let name = command.get_name().to_owned();
             let help = command.render_long_help().to_string();
             assert!(help.contains(&format!("\n  defray {name}")), "{help}");
+            for below in command.get_subcommands_mut().filter(|below| below.get_name() != "help") {
+                let inner = below.get_name().to_owned();
+                let help = below.render_long_help().to_string();
+                assert!(help.contains(&format!("\n  defray {name} {inner}")), "{help}");
+            }
         }
     }
 

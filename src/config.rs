@@ -153,11 +153,21 @@ impl Config {
         book::sources(&self.price_book)
     }
 
+    /// The first hour of a cluster that counts; none for the first in which it is observed.
+    pub fn counts_since(&self, cluster: &Cluster) -> Option<Hour> {
+        cluster.since.or(self.history.since)
+    }
+
     /// The price book as it is now; every problem of every file at once.
     pub fn read_price_book(&self) -> Result<(PriceBook, Vec<Source>), Vec<Problem>> {
         let sources = self.price_book_sources()?;
         Ok((PriceBook::parse(&sources, self.billing.zone)?, sources))
     }
+}
+
+/// The files of a price book that is named on the command line; a name may hold `*`.
+pub fn read_sources(paths: &[PathBuf]) -> Result<Vec<Source>, Vec<Problem>> {
+    book::sources(paths)
 }
 
 fn read(root: &Value<'_>, place: &Place<'_>) -> Result<Config, Refused> {

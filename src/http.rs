@@ -15,6 +15,9 @@
 //! | `/api/v1/reports/{period}/{tenant}.json` | one tenant's statements |
 //! | `/api/v1/forecast`, `/api/v1/budgets` | what a month will come to, and what of budgets is used |
 //! | `/api/v1/grafana/costs/daily`, `/monthly` | rows for Grafana |
+//! | `/api/v1/explain/{period}/{tenant}` | why a tenant pays what it pays |
+//! | `POST /api/v1/price/diff?period=` | what another price book would have changed |
+//! | `POST /api/v1/estimate` | what a proposed tenant would cost a month |
 //! | `POST /api/v1/push` | pushes whatever changed, now |
 //! | `/metrics` | metrics, in the OpenMetrics text format |
 //! | `/livez`, `/readyz`, `/healthz` | health; open, so that probes need no secret |
@@ -23,6 +26,8 @@ mod access;
 mod body;
 mod caching;
 mod error;
+mod estimate;
+mod explain;
 mod files;
 mod forecast;
 mod grafana;
@@ -30,6 +35,7 @@ mod health;
 mod months;
 mod pages;
 mod periods;
+mod price;
 mod problems;
 mod push;
 mod query;
@@ -37,6 +43,7 @@ mod recovery;
 mod reports;
 mod server;
 mod window;
+mod yaml;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -60,6 +67,7 @@ pub use error::Error;
 pub use server::{ListenError, check_listen, serve};
 
 use crate::clock::Clock;
+use crate::rerate::{Ground, Rerate};
 use crate::supervise::Supervisor;
 use crate::telemetry::Telemetry;
 
@@ -67,6 +75,8 @@ use crate::telemetry::Telemetry;
 const COMPRESS_ABOVE: u64 = 1024;
 /// An answer that has not begun by then is not coming.
 const ANSWER_WITHIN: Duration = Duration::from_mins(1);
+/// How long a request waits for its turn to have a month rated again.
+const TURN_WITHIN: Duration = Duration::from_secs(10);
 /// Large answers that are written at the same time: each holds a thread while its reader reads.
 const CONCURRENT_WRITERS: usize = 32;
 
@@ -123,6 +133,8 @@ pub struct Sources {
     pub zone: BillingZone,
     /// The price book in force, for its budgets.
     pub book: watch::Receiver<Arc<PriceBook>>,
+    /// What counts, for months that are rated again.
+    pub ground: Arc<Ground>,
     /// Why the daemon cannot do its work.
     pub not_ready: NotReady,
     /// Asks for a push; none where there is no destination.
@@ -147,6 +159,8 @@ struct Inner {
     definitions: Definitions,
     access: access::Access,
     writers: Arc<tokio::sync::Semaphore>,
+    /// Held by whoever has a month rated again: one at a time, so that the daemon's own work goes on.
+    rerating: tokio::sync::Semaphore,
 }
 
 impl State {
@@ -157,8 +171,25 @@ impl State {
             definitions: Definitions::built_in()?,
             access,
             writers: Arc::new(tokio::sync::Semaphore::new(CONCURRENT_WRITERS)),
+            rerating: tokio::sync::Semaphore::new(1),
             sources,
         })))
+    }
+}
+
+impl State {
+    /// Rates months again, when it is this request's turn.
+    async fn rerate(&self) -> Result<(Rerate, tokio::sync::SemaphorePermit<'_>), Error> {
+        let turn = tokio::time::timeout(TURN_WITHIN, self.0.rerating.acquire()).await;
+        let turn = turn.map_err(|_| Error::Busy)?.map_err(|_| Error::Busy)?;
+        let rerate = Rerate {
+            ledger: self.ledger.clone(),
+            clock: self.clock.clone(),
+            ground: Arc::clone(&self.ground),
+            zone: self.zone,
+            supervisor: self.supervisor.clone(),
+        };
+        Ok((rerate, turn))
     }
 }
 
@@ -184,6 +215,9 @@ pub fn router(state: State) -> Router {
         .route("/api/v1/budgets", get(forecast::budgets))
         .route("/api/v1/grafana/costs/daily", get(grafana::daily))
         .route("/api/v1/grafana/costs/monthly", get(grafana::monthly))
+        .route("/api/v1/explain/{period}/{tenant}", get(explain::tenant))
+        .route("/api/v1/price/diff", post(price::diff))
+        .route("/api/v1/estimate", post(estimate::tenant))
         .route("/api/v1/push", post(push::now))
         .route("/metrics", get(health::metrics))
         .fallback(|| async { Error::NoSuchRoute })

@@ -16,15 +16,19 @@ use defray_pricing::names::ClusterName;
 use defray_pricing::ownership::{TenancyRules, Timeline};
 use defray_pricing::time::{Hour, HourRange};
 
+mod again;
 mod month;
 mod plan;
 mod present;
+mod propose;
 #[cfg(test)]
 mod tests;
 
+pub use again::{NotAgain, Question, Rerate, StoredMonth, Unwatched, Watch};
 pub use month::{coverage, month_digest, versions};
 pub use plan::{DayPlan, Plans, as_planned};
 pub use present::Present;
+pub use propose::Wishes;
 
 /// What counts, as the configuration says.
 #[derive(Debug, Clone)]

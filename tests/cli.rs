@@ -4,9 +4,16 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
+use defray::app::configured_ground;
+use defray::config::{Config, Environment};
 use defray_ledger::{Ledger, Location};
 
+use crate::rated;
+
+mod estimate;
+mod explain;
 mod made_up;
+mod prices;
 
 /// Runs the real program to its end.
 fn defray(arguments: &[&str]) -> Output {
@@ -71,6 +78,17 @@ impl Site {
     /// The ledger in the data directory, made where it is not.
     async fn ledger(&self) -> Ledger {
         Ledger::open(&Location::directory(self.path().join("data"))).await.unwrap()
+    }
+
+    /// With two tenants and ten hours of October that are rated.
+    async fn rated() -> Self {
+        let site = Self::new();
+        site.write("book.yaml", rated::BOOK);
+        let config = Config::load(&site.path().join("defray.yaml"), &Environment::process()).unwrap();
+        let ledger = site.ledger().await;
+        rated::fill(&ledger, configured_ground(&config)).await;
+        ledger.close().await;
+        site
     }
 
     fn path(&self) -> &Path {

@@ -1,10 +1,13 @@
 //! The HTTP surface over a real socket.
 
 mod access;
+mod estimate;
+mod explain;
 mod files;
 mod fixture;
 mod forecast;
 mod grafana;
 mod pages;
+mod prices;
 mod push;
 mod recovery;

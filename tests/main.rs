@@ -10,4 +10,5 @@ mod kubernetes;
 mod policy;
 mod prometheus;
 mod push;
+mod rated;
 mod story;

@@ -82,6 +82,31 @@ async fn a_second_daemon_is_told_who_holds_the_directory() {
     home.open().await;
 }
 
+/// Who only looks disturbs no daemon, sees what it writes, and can write nothing.
+#[tokio::test]
+async fn a_ledger_is_looked_at_beside_the_daemon_that_holds_it() {
+    let home = Home::directory();
+    let absent = Ledger::open_beside(&home.location()).await.unwrap_err();
+    assert!(matches!(absent, OpenError::Absent(_)), "{absent}");
+    let daemon = home.open().await;
+    let beside = Ledger::open_beside(&home.location()).await.unwrap();
+    let everything = defray_ledger::Scope::everything();
+    assert_eq!(beside.clusters(&everything).await.unwrap(), []);
+    let guard = daemon.acquire().await.unwrap();
+    let at = "2026-10-01T00:00:00Z".parse().unwrap();
+    daemon.observe(&guard, &"c".into(), at, &defray_ledger::Observation::default()).await.unwrap();
+    assert_eq!(beside.clusters(&everything).await.unwrap(), ["c".into()]);
+    let refused = beside.acquire().await.unwrap_err();
+    assert!(matches!(refused, defray_ledger::LedgerError::ReadOnly), "{refused}");
+    beside.close().await;
+    daemon.close().await;
+    drop(daemon);
+    // Nobody holds it: it is looked at as well, and opened after that.
+    let alone = Ledger::open_beside(&home.location()).await.unwrap();
+    assert_eq!(alone.clusters(&everything).await.unwrap(), ["c".into()]);
+    home.open().await;
+}
+
 /// A daemon that died while it made the ledger leaves an empty file behind.
 #[tokio::test]
 async fn an_empty_file_becomes_a_ledger() {

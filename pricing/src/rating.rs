@@ -23,8 +23,10 @@ mod nodes;
 mod pools;
 mod sharing;
 mod sheet;
+mod trace;
 
 pub use control::{Control, PoolControl};
+pub use trace::{How, NodeShare, Paid, Share, Trace, Untraced};
 
 pub(crate) use amounts::{Place, per_unit};
 use context::Context;
@@ -93,6 +95,16 @@ pub fn rate_hour(book: &PriceBook, owners: &Owners, usage: &[UsageHour]) -> Resu
 
 /// [`rate_hour`], with its conflicts and control totals.
 pub fn rate(book: &PriceBook, owners: &Owners, usage: &[UsageHour]) -> Result<RatedHour, RatingError> {
+    rate_traced(book, owners, usage, &mut Untraced)
+}
+
+/// [`rate`], telling how each charge comes about.
+pub fn rate_traced(
+    book: &PriceBook,
+    owners: &Owners,
+    usage: &[UsageHour],
+    trace: &mut dyn Trace,
+) -> Result<RatedHour, RatingError> {
     let mut clusters = BTreeSet::new();
     for hour in usage {
         if hour.hour != owners.hour {
@@ -103,7 +115,7 @@ pub fn rate(book: &PriceBook, owners: &Owners, usage: &[UsageHour]) -> Result<Ra
         }
     }
     let context = Context::new(book, owners)?;
-    let mut sheet = Sheet::new(&context);
+    let mut sheet = Sheet::new(&context, trace);
     let mut usage: Vec<&UsageHour> = usage.iter().collect();
     usage.sort_by_key(|hour| &hour.cluster);
     pools::charge(&context, &usage, &mut sheet)?;

@@ -10,8 +10,8 @@ use crate::charge::{Charge, LineKey};
 use crate::invariants::{Violation, check_hour, check_period};
 use crate::money::Money;
 use crate::ownership::Owners;
-use crate::rating::{RatedHour, RatingError, rate};
-use crate::statement::{self, MonthFacts, PeriodStatements};
+use crate::rating::{RatedHour, RatingError, Trace, Untraced, rate_traced};
+use crate::statement::{self, MonthFacts, MonthTrace, PeriodStatements, Unheard};
 use crate::time::Period;
 use crate::usage::UsageHour;
 
@@ -34,7 +34,17 @@ impl From<crate::Overflow> for NotRated {
 
 /// Rates one hour and proves that everything that was paid for is charged, once.
 pub fn hour(book: &PriceBook, owners: &Owners, usage: &[UsageHour]) -> Result<RatedHour, NotRated> {
-    let rated = rate(book, owners, usage)?;
+    hour_traced(book, owners, usage, &mut Untraced)
+}
+
+/// [`hour`], telling how each charge comes about.
+pub fn hour_traced(
+    book: &PriceBook,
+    owners: &Owners,
+    usage: &[UsageHour],
+    trace: &mut dyn Trace,
+) -> Result<RatedHour, NotRated> {
+    let rated = rate_traced(book, owners, usage, trace)?;
     check_hour(&rated)?;
     Ok(rated)
 }
@@ -67,8 +77,18 @@ impl Fold {
 
     /// The statements, proven to add up. `facts` are of the owners of all its hours.
     pub fn finish(self, book: &PriceBook, facts: &MonthFacts) -> Result<PeriodStatements, NotRated> {
+        self.finish_traced(book, facts, &mut Unheard)
+    }
+
+    /// [`Fold::finish`], telling how what acts on the month comes about.
+    pub fn finish_traced(
+        self,
+        book: &PriceBook,
+        facts: &MonthFacts,
+        trace: &mut dyn MonthTrace,
+    ) -> Result<PeriodStatements, NotRated> {
         let charges = self.lines.into_values().collect();
-        let statements = statement::build(book, self.period, facts, charges)?;
+        let statements = statement::build_traced(book, self.period, facts, charges, trace)?;
         check_period(&statements, self.hours)?;
         Ok(statements)
     }

@@ -15,9 +15,11 @@ mod facts;
 mod fit;
 mod spread;
 mod terms;
+mod trace;
 
-pub use build::{Month, build};
+pub use build::{Month, build, build_traced};
 pub use facts::MonthFacts;
+pub use trace::{MonthRule, MonthStep, MonthTrace, Unheard};
 
 /// A line of a statement. `exact + rounding = amount`, always.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

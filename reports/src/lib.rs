@@ -14,16 +14,21 @@ mod month;
 mod number;
 mod order;
 mod usage;
+mod words;
 
 pub mod cost_report;
 pub mod csv;
 pub mod definition;
+pub mod estimation;
+pub mod explanation;
 pub mod grafana;
 pub mod json;
+pub mod price_diff;
 
 pub use definition::{Definition, Definitions};
 pub use error::WriteError;
 pub use month::{Coverage, Month, Status};
+pub use words::{has_words, line_name};
 
 /// The version of every layout written here, shown in each. Columns and keys are only ever appended
 /// within a version.

@@ -31,7 +31,7 @@ pub fn connect(config: &config::Config) -> Result<Vec<Cluster>, anyhow::Error> {
         let pods = cluster.kubernetes.pods.is_some().then(|| Arc::clone(&objects) as Arc<dyn Pods>);
         Ok(Cluster {
             name: cluster.name.clone(),
-            since: cluster.since.or(config.history.since),
+            since: config.counts_since(cluster),
             measure: Arc::new(Metrics { cluster: cluster.name.clone(), collector }),
             observe: objects,
             pods,

@@ -121,6 +121,7 @@ impl App {
             clock: shared.clock.clone(),
             zone: config.billing.zone,
             book: book.subscribe(),
+            ground: Arc::new(ground(&config, &clusters)),
             not_ready: not_ready(&board),
             push_now: pusher.clone().map(|pusher| push_now(pusher, push.clone())),
             telemetry,
@@ -164,6 +165,16 @@ impl App {
 pub(super) fn ground(config: &Config, clusters: &[Cluster]) -> Ground {
     Ground {
         clusters: clusters.iter().map(|cluster| (cluster.name.clone(), cluster.since)).collect(),
+        tenancy: config.tenancy.clone(),
+        settle: config.history.settle,
+    }
+}
+
+/// What counts, as a configuration says.
+pub fn configured_ground(config: &Config) -> Ground {
+    let clusters = config.clusters.iter();
+    Ground {
+        clusters: clusters.map(|cluster| (cluster.name.clone(), config.counts_since(cluster))).collect(),
         tenancy: config.tenancy.clone(),
         settle: config.history.settle,
     }

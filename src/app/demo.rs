@@ -8,14 +8,15 @@ use anyhow::Context;
 use chrono::{DateTime, Utc};
 use defray_ledger::{Assumed, LedgerError, Location, RecordedHour, Scope};
 use defray_pricing::book::{PriceBook, Problem};
-use defray_pricing::time::{Hour, HourRange};
+use defray_pricing::time::{BillingZone, Hour, HourRange};
 use defray_pricing::usage::UsageHour;
 use futures::future::BoxFuture;
 
 use crate::clock::Clock;
-use crate::config::{Config, LedgerPlace};
+use crate::config::{Config, History, LedgerPlace};
 use crate::demo::Platform;
 use crate::jobs::{Cluster, Known, Measure, MeasuredHour, NotMeasured, Observe, Observed, Shared};
+use crate::rerate::Ground;
 
 use super::{App, NotStarted, Setup};
 
@@ -29,6 +30,17 @@ pub async fn demo(data: &Path, listen: SocketAddr) -> Result<App, NotStarted> {
     let app = App::build(setup(&platform, data, listen)?).await?;
     fill(&platform, &app.shared()).await?;
     Ok(app)
+}
+
+/// What counts in a ledger that holds the demo, what time it is there, and its billing zone.
+pub fn demo_ground() -> anyhow::Result<(Ground, Clock, BillingZone)> {
+    let platform = Platform::new().context("the demo's time zone")?;
+    let ground = Ground {
+        clusters: [(platform.cluster(), Some(platform.range().from))].into(),
+        tenancy: platform.rules(),
+        settle: History::default().settle,
+    };
+    Ok((ground, Clock::fixed(platform.clock_at()), platform.zone()))
 }
 
 fn setup(platform: &Arc<Platform>, data: &Path, listen: SocketAddr) -> Result<Setup, NotStarted> {

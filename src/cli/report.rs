@@ -10,7 +10,7 @@ use defray_pricing::names::TenantName;
 use defray_pricing::time::BillingZone;
 use defray_reports::{Definitions, Month, csv, json};
 
-use super::{Failure, Report, ReportFormat, output};
+use super::{Failure, Report, ReportFormat, output, stored};
 use crate::app;
 use crate::config::Config;
 use crate::month;
@@ -30,12 +30,7 @@ fn place(arguments: &Report, config: Option<&Config>) -> Result<(Location, Billi
     if let Some(config) = config {
         return Ok((config.ledger.location.clone(), config.billing.zone));
     }
-    let data = arguments.from.data.as_deref().unwrap_or_default();
-    let location = if data.contains("://") {
-        Location::parse(data).map_err(|error| Failure::Usage(error.into()))?
-    } else {
-        Location::directory(data)
-    };
+    let location = stored::location(arguments.from.data.as_deref().unwrap_or_default())?;
     let zone = BillingZone::new(&arguments.time_zone).map_err(|error| Failure::Usage(error.into()))?;
     Ok((location, zone))
 }

@@ -5,7 +5,10 @@ use std::path::Path;
 use anyhow::Context;
 use defray_pricing::book::{PriceBook, Problem};
 
-use super::{Check, Cli, Command, ConfigFile, Failure, Logging, PrintConfig, demo, output, push, report};
+use super::{
+    Check, Cli, Command, ConfigFile, Failure, Logging, PrintConfig, demo, estimate, explain, output, price,
+    push, report,
+};
 use crate::app::{self, App, NotStarted, Setup};
 use crate::clock::Clock;
 use crate::collect::Finding;
@@ -44,6 +47,21 @@ pub(super) fn run(cli: Cli) -> Result<(), Failure> {
             let config = arguments.from.config.as_deref().map(load).transpose()?;
             log(&logging, config.as_ref(), "warn")?;
             wait(report::run(&arguments, config.as_ref()))
+        }
+        Command::Estimate(arguments) => {
+            let config = arguments.from.config.as_deref().map(load).transpose()?;
+            log(&logging, config.as_ref(), "warn")?;
+            wait(estimate::run(&arguments, config.as_ref()))
+        }
+        Command::Explain(arguments) => {
+            let config = arguments.from.config.as_deref().map(load).transpose()?;
+            log(&logging, config.as_ref(), "warn")?;
+            wait(explain::run(&arguments, config.as_ref()))
+        }
+        Command::Price(command) => {
+            let config = command.source().config.as_deref().map(load).transpose()?;
+            log(&logging, config.as_ref(), "warn")?;
+            wait(price::run(&command, config.as_ref()))
         }
         Command::Push(file) => {
             let config = load(&file.config)?;

@@ -5,11 +5,13 @@ use axum::http::header::{HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE}
 use axum::response::{IntoResponse, Response};
 use defray_ledger::LedgerError;
 use defray_pricing::Overflow;
+use defray_pricing::explain::ExplainError;
 use defray_reports::WriteError;
 use defray_reports::grafana::GrafanaError;
 use serde::Serialize;
 
 use crate::chain::chain;
+use crate::rerate::NotAgain;
 
 /// What went wrong with a request.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +59,15 @@ pub enum Error {
     /// What was sent is not JSON, by what it says of itself.
     #[error("send JSON, and say so: `Content-Type: application/json`")]
     NotJson,
+    /// What was sent is not YAML, by what it says of itself.
+    #[error("send YAML, and say so: `Content-Type: application/yaml`")]
+    NotYaml,
+    /// The price book that was sent is wrong; every problem of it is told.
+    #[error("the price book is wrong")]
+    Book(Vec<Parameter>),
+    /// The Tenant that was sent is wrong; every problem of it is told.
+    #[error("the Tenant is wrong")]
+    Tenant(Vec<Parameter>),
     /// What was sent cannot be made sense of.
     #[error("what was sent cannot be used: {0}")]
     Sent(String),
@@ -67,7 +78,7 @@ pub enum Error {
     #[error("{0}")]
     TooLarge(String),
     /// Too many large answers are being written.
-    #[error("too many reports are being written; try again shortly")]
+    #[error("too much is being written or rated again; try again shortly")]
     Busy,
     /// The ledger could not be read.
     #[error("the ledger could not be read")]
@@ -114,6 +125,9 @@ impl Error {
                 (StatusCode::BAD_REQUEST, "invalid-parameters", "Invalid query parameters")
             }
             Self::NotJson => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-json", "JSON needed"),
+            Self::NotYaml => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-yaml", "YAML needed"),
+            Self::Tenant(_) => (StatusCode::BAD_REQUEST, "invalid-tenant", "Invalid Tenant"),
+            Self::Book(_) => (StatusCode::BAD_REQUEST, "invalid-price-book", "Invalid price book"),
             Self::Sent(_) => (StatusCode::BAD_REQUEST, "invalid-body", "Invalid request body"),
             Self::NoDestination => (StatusCode::NOT_FOUND, "no-destination", "No destination configured"),
             Self::TooLarge(_) => (StatusCode::UNPROCESSABLE_ENTITY, "too-large", "Answer too large"),
@@ -144,7 +158,10 @@ impl IntoResponse for Error {
             title,
             detail: Some(self.to_string()),
             internal: self.internal(),
-            parameters: if let Self::Parameters(parameters) = self { parameters } else { Vec::new() },
+            parameters: match self {
+                Self::Parameters(told) | Self::Book(told) | Self::Tenant(told) => told,
+                _ => Vec::new(),
+            },
         };
         let mut response = status.into_response();
         let header: Option<(HeaderName, &'static str)> = match status {
@@ -171,6 +188,25 @@ impl From<Overflow> for Error {
 impl<E: std::error::Error + 'static> From<WriteError<E>> for Error {
     fn from(error: WriteError<E>) -> Self {
         Self::Internal(chain(&error))
+    }
+}
+
+impl From<NotAgain> for Error {
+    fn from(not: NotAgain) -> Self {
+        match not {
+            NotAgain::NoSuchPeriod(period) => Self::NoSuchPeriod(period.to_string()),
+            NotAgain::NotYet(period) => Self::NotRated(period.to_string()),
+            NotAgain::NotExplained(ExplainError::NoStatement { tenant, period }) => {
+                Self::NoSuchTenant { tenant: tenant.to_string(), period: period.to_string() }
+            }
+            NotAgain::TooLate { .. } => {
+                Self::Sent(format!("{not}; `edition` names an edition to rate the whole month by"))
+            }
+            NotAgain::Exists(_) | NotAgain::Unclear(_) => Self::Sent(not.to_string()),
+            NotAgain::Revised(_) => Self::Busy,
+            NotAgain::Ledger(error) => Self::Ledger(error),
+            other => Self::Internal(chain(&other)),
+        }
     }
 }
 

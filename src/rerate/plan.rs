@@ -129,6 +129,17 @@ impl DayPlan {
         &self,
         view: &View,
         usage: Vec<UsageHour>,
+        take: impl FnMut(&Owners, RatedHour) -> Result<(), NotRated>,
+    ) -> Result<(), NotRated> {
+        self.rate_with(view, usage, |owners, usage| recompute::hour(&view.book, owners, usage), take)
+    }
+
+    /// The same, by a rating of the caller's own.
+    pub fn rate_with(
+        &self,
+        view: &View,
+        usage: Vec<UsageHour>,
+        mut rate: impl FnMut(&Owners, &[UsageHour]) -> Result<RatedHour, NotRated>,
         mut take: impl FnMut(&Owners, RatedHour) -> Result<(), NotRated>,
     ) -> Result<(), NotRated> {
         let mut by_hour: BTreeMap<_, Vec<UsageHour>> = BTreeMap::new();
@@ -137,7 +148,7 @@ impl DayPlan {
         }
         for owners in &self.hours {
             let usage = by_hour.remove(&owners.hour).unwrap_or_default();
-            take(owners, recompute::hour(&view.book, owners, &usage)?)?;
+            take(owners, rate(owners, &usage)?)?;
         }
         Ok(())
     }

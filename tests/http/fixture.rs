@@ -24,6 +24,8 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use crate::rated;
+
 /// A tenant whose name a spreadsheet would run.
 pub(crate) const FORMULA: &str = "=cmd|'/C calc'!A0";
 /// A tenant whose name has everything a path must not have.
@@ -50,10 +52,13 @@ impl Drop for Server {
 
 /// What differs between servers.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own, by its own name")]
 pub(crate) struct Options {
     pub(crate) token: Option<&'static str>,
     pub(crate) demo: bool,
     pub(crate) empty: bool,
+    /// A month that was really rated, in place of the two that were written by hand.
+    pub(crate) rated: bool,
     /// Nothing can be pushed anywhere.
     pub(crate) no_destination: bool,
     /// Lines of an extra tenant, to make an answer large.
@@ -64,7 +69,9 @@ impl Server {
     pub(crate) async fn start(options: Options) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let ledger = Ledger::open(&Location::directory(directory.path())).await.unwrap();
-        if !options.empty {
+        if options.rated {
+            rated::fill(&ledger, rated::ground()).await;
+        } else if !options.empty {
             fill(&ledger, options.many_lines).await;
         }
         let supervisor = Supervisor::new();
@@ -75,8 +82,11 @@ impl Server {
         let push_now = PushNow::new(move |period| heard.lock().unwrap().push(period));
         let state = State::new(Sources {
             ledger: ledger.clone(),
-            clock: Clock::fixed("2026-10-20T12:00:00Z".parse().unwrap()),
-            zone: zone(),
+            clock: Clock::fixed(
+                if options.rated { rated::NOW } else { "2026-10-20T12:00:00Z" }.parse().unwrap(),
+            ),
+            zone: if options.rated { BillingZone::UTC } else { zone() },
+            ground: Arc::new(rated::ground()),
             book: watch::channel(Arc::new(book())).1,
             not_ready: NotReady::new(move || asked.lock().unwrap().clone()),
             push_now: (!options.no_destination).then_some(push_now),

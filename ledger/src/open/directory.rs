@@ -22,21 +22,25 @@ const LOCK: &str = "ledger.lock";
 const APPLICATION_ID: i64 = 1_684_366_962;
 const READERS: u32 = 4;
 
-pub(super) async fn open(path: &Path, location: &Location, want: Want) -> Result<(Pools, File), OpenError> {
+pub(super) async fn open(
+    path: &Path,
+    location: &Location,
+    want: Want,
+) -> Result<(Pools, Option<File>), OpenError> {
     check_directory(path)?;
     let database = path.join(DATABASE);
     let exists = || std::fs::metadata(&database).is_ok_and(|file| file.len() > 0);
     let absent = || OpenError::Absent(location.to_string());
     // Before the lock, which is a file too.
-    if want == Want::AsItIs && !exists() {
+    if want != Want::Current && !exists() {
         return Err(absent());
     }
-    let lock = lock(path)?;
+    let lock = if want == Want::Beside { None } else { Some(lock(path)?) };
     let is_ledger = exists() && check_database(&database, location).await?;
-    if want == Want::AsItIs && !is_ledger {
+    if want != Want::Current && !is_ledger {
         return Err(absent());
     }
-    let options = options(&database);
+    let options = options(&database).read_only(want == Want::Beside);
     let writer = SqlitePoolOptions::new()
         .max_connections(1)
         .max_lifetime(None)

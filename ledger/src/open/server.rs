@@ -45,13 +45,13 @@ pub(super) async fn open(
         return Err(OpenError::NotALedger { location: location.to_string(), reason });
     }
     let pools = Pools::Postgres(pool.clone());
-    if heads == 0 && want == Want::AsItIs {
+    if heads == 0 && want != Want::Current {
         return Err(OpenError::Absent(location.to_string()));
     }
     if heads > 0 {
         let mut tx = begin(&pools, location).await?;
         check_schema(&mut tx, location).await?;
-        if want == Want::AsItIs {
+        if want != Want::Current {
             check_current(&mut tx, location).await?;
             drop(tx);
             return Ok(pools);

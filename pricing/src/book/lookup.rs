@@ -10,7 +10,7 @@ use crate::charge::{Kind, item};
 use crate::exchange::ExchangeRate;
 use crate::money::Currency;
 use crate::names::{ClusterName, CostCenter, Namespace, PriceClass, StorageClass, TrafficClass};
-use crate::time::Period;
+use crate::time::{Hour, Period};
 
 impl PoolPrice {
     /// Whether it prices a class in a cluster.
@@ -41,6 +41,14 @@ impl PriceBook {
             }
         }
         missing
+    }
+
+    /// The book as if one of its editions had always been in force and no other; none if it has no such.
+    #[must_use]
+    pub fn as_if_always(&self, version: &str) -> Option<Self> {
+        let edition = self.editions.iter().find(|edition| edition.version == version)?;
+        let always = Edition { effective_from: Hour::from_index(i64::MIN), ..edition.clone() };
+        Some(Self { editions: vec![always], ..self.clone() })
     }
 }
 

@@ -4,6 +4,7 @@ use super::RatingError;
 use super::context::Context;
 use super::control::add;
 use super::sheet::{Direct, Sheet, unpriced_item};
+use super::trace::How;
 use crate::book::MeteredRate;
 use crate::charge::{Charge, Kind, LineKey, item};
 use crate::money::Money;
@@ -65,13 +66,10 @@ impl<'a> Meter<'_, '_, 'a> {
             quantity: (quantity, unit),
             amount: Money::ZERO,
         };
-        let Some(unit_price) = unit_price else {
-            self.sheet.unpriced(direct);
-            return Ok(());
-        };
+        let Some((rate, unit_price)) = rate.zip(unit_price) else { return self.sheet.unpriced(direct) };
         let amount = unit_price.times(quantity)?;
         add(&mut self.sheet.control.metered, amount)?;
-        self.sheet.direct(Direct { amount, ..direct })
+        self.sheet.direct(Direct { amount, ..direct }, &How::Price { rate, price: unit_price })
     }
 }
 
@@ -89,7 +87,7 @@ pub(super) fn service_fees(context: &Context<'_>, sheet: &mut Sheet<'_, '_>) -> 
                 Some(_) => (Kind::ServiceFee, service.as_str().to_owned()),
                 None => (Kind::Unpriced, unpriced_item(Kind::ServiceFee, service.as_str())),
             };
-            sheet.charges.push(Charge {
+            let charge = Charge {
                 key: LineKey {
                     cost_center: state.cost_center.clone(),
                     tenant: tenant.clone(),
@@ -103,7 +101,8 @@ pub(super) fn service_fees(context: &Context<'_>, sheet: &mut Sheet<'_, '_>) -> 
                 namespace: None,
                 quantity: Some((ONE, Unit::Hours)),
                 amount,
-            });
+            };
+            sheet.push(charge, &fee.map_or(How::NoPrice, |fee| How::Fee(*fee)))?;
         }
     }
     Ok(())

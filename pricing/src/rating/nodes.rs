@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::RatingError;
 use super::context::Context;
+use super::trace::Paid;
 use crate::Overflow;
 use crate::apportion::largest_remainder;
 use crate::book::{Basis, ClusterPrice, Edition, Model, NodeCost, Pattern, PoolPrice, Weights};
@@ -91,6 +92,17 @@ impl<'a> Class<'a> {
             }
         }
         Ok(capacity)
+    }
+
+    /// How its nodes are paid for, if the book says.
+    pub(super) fn paid(&self) -> Option<Paid> {
+        match self.price? {
+            Price::Pool(_, price) => price.nodes.as_ref().map(|nodes| match nodes {
+                NodeCost::PerNodeHour(price) => Paid::NodeHours(*price),
+                NodeCost::PerMonth(amount) => Paid::PartOf(*amount),
+            }),
+            Price::Cluster(price) => Some(Paid::PartOf(price.amount)),
+        }
     }
 
     fn worth(&self) -> Result<u128, Overflow> {

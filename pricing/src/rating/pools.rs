@@ -8,9 +8,10 @@ use super::control::add;
 use super::demand::{self, Demand, unit_of};
 use super::nodes::{self, Class, Cost, Price, Unmeasured, unsigned};
 use super::sheet::{Direct, Sheet, count};
+use super::trace::{How, NodeShare, Paid};
 use crate::Overflow;
 use crate::apportion::largest_remainder;
-use crate::book::{Model, PoolPrice, Weights};
+use crate::book::{MeteredRate, Model, PoolPrice, Weights};
 use crate::charge::{Charge, Kind, LineKey, item};
 use crate::money::{Money, UnitPrice};
 use crate::names::{ClusterName, PriceClass, TenantName};
@@ -84,7 +85,8 @@ fn dedicated<'a>(
         if node_hours != Quantity::ZERO {
             let quantity = Some((node_hours, Unit::NodeHours));
             let key = line(account, key, Kind::Unpriced, item::NODE);
-            sheet.charges.push(Charge { key, namespace: None, quantity, amount: Money::ZERO });
+            let charge = Charge { key, namespace: None, quantity, amount: Money::ZERO };
+            sheet.push(charge, &How::NoPrice)?;
         }
         return Ok(());
     };
@@ -109,8 +111,8 @@ fn dedicated<'a>(
         key.unit_price = Some(price);
     }
     let quantity = Some((node_hours, Unit::NodeHours));
-    sheet.charges.push(Charge { key, namespace: None, quantity, amount });
-    Ok(())
+    let charge = Charge { key, namespace: None, quantity, amount };
+    sheet.push(charge, &class.paid().map_or(How::NoPrice, How::Nodes))
 }
 
 /// Billable usage at list price, whatever the nodes cost.
@@ -140,9 +142,10 @@ fn rated<'a>(
             if let Some(unit_price) = unit_price {
                 let amount = unit_price.times(quantity)?;
                 add(&mut charged, amount)?;
-                sheet.direct(Direct { amount, ..direct })?;
+                let how = How::Price { rate: MeteredRate::PerUnit(unit_price), price: unit_price };
+                sheet.direct(Direct { amount, ..direct }, &how)?;
             } else {
-                sheet.unpriced(direct);
+                sheet.unpriced(direct)?;
             }
         }
     }
@@ -178,12 +181,17 @@ fn shared<'a>(
     // No capacity, or none with a weight: all idle.
     let mut idle = if split.is_none() { whole } else { 0 };
     let parts = split.unwrap_or_else(|| vec![0; worths.len()]);
-    for ((resource, capacity), part) in capacity.iter().zip(parts) {
+    let paid = class.paid().unwrap_or(Paid::NodeHours(UnitPrice::from_picos(0)));
+    let node_hours = class.node_hours()?;
+    for (place, ((resource, capacity), part)) in capacity.iter().zip(parts).enumerate() {
         let Some((resource, wanted)) = demand.remove_entry(resource) else {
             idle = idle.checked_add(part).ok_or(Overflow("idle"))?;
             continue;
         };
-        let left = resource_part(key, resource, part, *capacity, wanted, sheet)?;
+        let weight = weights.of(resource);
+        let (worths, capacity) = (worths.as_slice(), *capacity);
+        let of = NodeShare { paid, node_hours, whole, weight, worths, place, part, capacity, wanted: 0 };
+        let left = resource_part(key, resource, of, wanted, sheet)?;
         idle = idle.checked_add(left).ok_or(Overflow("idle"))?;
     }
     let waiting = sheet.idle.entry((key.0, &key.1.pool)).or_insert(0);
@@ -198,11 +206,11 @@ fn shared<'a>(
 fn resource_part<'a>(
     key: Key<'a>,
     resource: &'a str,
-    part: i128,
-    capacity: u128,
+    of: NodeShare<'_>,
     wanted: BTreeMap<demand::Wanter<'a>, Quantity>,
     sheet: &mut Sheet<'_, 'a>,
 ) -> Result<i128, RatingError> {
+    let NodeShare { part, capacity, .. } = of;
     let mut weights = Vec::with_capacity(wanted.len().saturating_add(1));
     let mut total = 0_u128;
     for quantity in wanted.values() {
@@ -213,11 +221,12 @@ fn resource_part<'a>(
     // Usage above capacity is scaled to fit: then nothing is idle.
     weights.push(capacity.saturating_sub(total));
     let Some(shares) = largest_remainder(part, &weights)? else { return Ok(part) };
+    let of = NodeShare { wanted: total, ..of };
     let mut left = part;
     for (((namespace, virtual_namespace), quantity), share) in wanted.into_iter().zip(shares) {
         left = left.checked_sub(share).ok_or(Overflow("idle"))?;
         let amount = Money::from_nanos(share)?;
-        sheet.direct(Direct {
+        let direct = Direct {
             cluster: key.0,
             namespace,
             virtual_namespace,
@@ -227,7 +236,8 @@ fn resource_part<'a>(
             unit_price: None,
             quantity: (quantity, unit_of(resource)),
             amount,
-        })?;
+        };
+        sheet.direct(direct, &How::NodeShare(&of))?;
     }
     let recovered = Money::from_nanos(part.checked_sub(left).ok_or(Overflow("recovered"))?)?;
     add(&mut sheet.control.pool(Some(key.0), key.1.pool.as_str()).recovered, recovered)?;
@@ -246,7 +256,7 @@ fn unpriced<'a>(
     if node_hours != Quantity::ZERO {
         let key = line(Account::unassigned(), key, Kind::Unpriced, item::NODE);
         let quantity = Some((node_hours, Unit::NodeHours));
-        sheet.charges.push(Charge { key, namespace: None, quantity, amount: Money::ZERO });
+        sheet.push(Charge { key, namespace: None, quantity, amount: Money::ZERO }, &How::NoPrice)?;
     }
     Ok(())
 }
@@ -274,6 +284,5 @@ fn without_nodes(amount: Unmeasured, sheet: &mut Sheet<'_, '_>) -> Result<(), Ra
         item: amount.item,
         unit_price: None,
     };
-    sheet.charges.push(Charge { key, namespace: None, quantity: None, amount: money });
-    Ok(())
+    sheet.push(Charge { key, namespace: None, quantity: None, amount: money }, &How::NoNodes)
 }

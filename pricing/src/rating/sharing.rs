@@ -7,6 +7,7 @@ use super::context::{Account, Context};
 use super::control::add;
 use super::nodes::unsigned;
 use super::sheet::{Bases, Sheet};
+use super::trace::{How, Share};
 use crate::apportion::largest_remainder;
 use crate::book::{Base, Policy, SharedWhat};
 use crate::charge::{Charge, Kind, LineKey};
@@ -85,10 +86,12 @@ impl Whole<'_> {
         let (tenants, weights): (Vec<TenantName>, Vec<u128>) =
             self.recipients(context, bases)?.into_iter().unzip();
         let Some(parts) = largest_remainder(self.nanos, &weights)? else {
-            return self.charge(context.keeper(self.policy), self.nanos, sheet);
+            let how = How::Kept { policy: self.policy };
+            return self.charge(context.keeper(self.policy), self.nanos, &how, sheet);
         };
-        for (tenant, part) in tenants.iter().zip(parts) {
-            self.charge(context.account(self.cluster, tenant), part, sheet)?;
+        for (place, (tenant, part)) in tenants.iter().zip(parts).enumerate() {
+            let share = Share { whole: self.nanos, policy: self.policy, weights: &weights, place };
+            self.charge(context.account(self.cluster, tenant), part, &How::Share(&share), sheet)?;
         }
         Ok(())
     }
@@ -132,11 +135,17 @@ impl Whole<'_> {
         }
     }
 
-    fn charge(&self, account: Account, nanos: i128, sheet: &mut Sheet<'_, '_>) -> Result<(), RatingError> {
+    fn charge(
+        &self,
+        account: Account,
+        nanos: i128,
+        how: &How<'_>,
+        sheet: &mut Sheet<'_, '_>,
+    ) -> Result<(), RatingError> {
         if nanos == 0 {
             return Ok(());
         }
-        sheet.charges.push(Charge {
+        let charge = Charge {
             key: LineKey {
                 cost_center: account.cost_center,
                 tenant: account.tenant,
@@ -150,8 +159,8 @@ impl Whole<'_> {
             namespace: self.namespace.cloned(),
             quantity: None,
             amount: Money::from_nanos(nanos)?,
-        });
-        Ok(())
+        };
+        sheet.push(charge, how)
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::context::{Account, Bearer, Context};
 use super::control::{Control, add};
+use super::trace::{How, Trace};
 use super::{RatedHour, RatingError};
 use crate::charge::{Charge, Kind, LineKey, item};
 use crate::money::{Money, UnitPrice};
@@ -49,7 +50,8 @@ pub(super) struct Direct<'a> {
 #[derive(Debug)]
 pub(super) struct Sheet<'c, 'a> {
     context: &'c Context<'a>,
-    pub(super) charges: Vec<Charge>,
+    trace: &'c mut dyn Trace,
+    charges: Vec<Charge>,
     pub(super) control: Control,
     /// Direct cost and billable quantities of each tenant.
     pub(super) bases: BTreeMap<Scope<'a>, BTreeMap<TenantName, Bases>>,
@@ -60,9 +62,10 @@ pub(super) struct Sheet<'c, 'a> {
 }
 
 impl<'c, 'a> Sheet<'c, 'a> {
-    pub(super) fn new(context: &'c Context<'a>) -> Self {
+    pub(super) fn new(context: &'c Context<'a>, trace: &'c mut dyn Trace) -> Self {
         Self {
             context,
+            trace,
             charges: Vec::new(),
             control: Control::default(),
             bases: BTreeMap::new(),
@@ -71,8 +74,15 @@ impl<'c, 'a> Sheet<'c, 'a> {
         }
     }
 
+    /// Takes a charge, and tells how it came about.
+    pub(super) fn push(&mut self, charge: Charge, how: &How<'_>) -> Result<(), RatingError> {
+        self.trace.charge(self.context.owners.hour, &charge, how)?;
+        self.charges.push(charge);
+        Ok(())
+    }
+
     /// Direct cost of a namespace: its tenant's, or part of a shared cost.
-    pub(super) fn direct(&mut self, direct: Direct<'a>) -> Result<(), RatingError> {
+    pub(super) fn direct(&mut self, direct: Direct<'a>, how: &How<'_>) -> Result<(), RatingError> {
         let account = match self.context.bearer(direct.cluster, direct.namespace) {
             Bearer::One(account) => account,
             Bearer::Shared(place) => {
@@ -86,15 +96,15 @@ impl<'c, 'a> Sheet<'c, 'a> {
             count(base, direct.item, direct.quantity.0)?;
         }
         if direct.quantity.0 != Quantity::ZERO || !direct.amount.is_zero() {
-            self.charge(&account, direct);
+            self.charge(&account, direct, how)?;
         }
         Ok(())
     }
 
     /// Usage without a price: shown, never zero, never shared out.
-    pub(super) fn unpriced(&mut self, direct: Direct<'a>) {
+    pub(super) fn unpriced(&mut self, direct: Direct<'a>) -> Result<(), RatingError> {
         if direct.quantity.0 == Quantity::ZERO {
-            return;
+            return Ok(());
         }
         let account = match self.context.bearer(direct.cluster, direct.namespace) {
             Bearer::One(account) => account,
@@ -102,11 +112,11 @@ impl<'c, 'a> Sheet<'c, 'a> {
         };
         let item = unpriced_item(direct.kind, direct.item);
         let direct = Direct { kind: Kind::Unpriced, unit_price: None, amount: Money::ZERO, ..direct };
-        self.charge(&account, Direct { item: &item, ..direct });
+        self.charge(&account, Direct { item: &item, ..direct }, &How::NoPrice)
     }
 
-    fn charge(&mut self, account: &Account, direct: Direct<'_>) {
-        self.charges.push(Charge {
+    fn charge(&mut self, account: &Account, direct: Direct<'_>, how: &How<'_>) -> Result<(), RatingError> {
+        let charge = Charge {
             key: LineKey {
                 cost_center: account.cost_center.clone(),
                 tenant: account.tenant.clone(),
@@ -120,7 +130,8 @@ impl<'c, 'a> Sheet<'c, 'a> {
             namespace: Some(direct.namespace.clone()),
             quantity: Some(direct.quantity),
             amount: direct.amount,
-        });
+        };
+        self.push(charge, how)
     }
 
     pub(super) fn base(&mut self, scope: Scope<'a>, tenant: &TenantName) -> &mut Bases {

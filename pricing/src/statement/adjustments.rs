@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::build::Lines;
-use super::facts::MonthFacts;
 use super::spread::{month_charge, spread};
+use super::terms::Agreement;
+use super::trace::{MonthRule, MonthStep, MonthTrace};
 use crate::Overflow;
-use crate::book::{AdjustmentOn, PriceBook};
+use crate::book::AdjustmentOn;
 use crate::charge::{Charge, Kind};
 use crate::money::Money;
 use crate::names::{CostCenter, TenantName};
@@ -19,12 +20,12 @@ type Totals<'l> = BTreeMap<&'l CostCenter, BTreeMap<&'l TenantName, Money>>;
 /// The adjustments of a period. They act on everything before them (`lines` and `terms`) and not on each
 /// other, so their order does not matter.
 pub(super) fn charges(
-    book: &PriceBook,
-    period: Period,
-    facts: &MonthFacts,
+    agreement: &Agreement<'_>,
     lines: &Lines,
     terms: &[Charge],
+    trace: &mut dyn MonthTrace,
 ) -> Result<Vec<Charge>, RatingError> {
+    let Agreement { book, period, facts, .. } = *agreement;
     let mut dated = book.adjustments.iter().filter(|entry| Period::of_date(entry.date) == period).peekable();
     if dated.peek().is_none() {
         return Ok(Vec::new());
@@ -35,16 +36,26 @@ pub(super) fn charges(
     for adjustment in dated {
         let item = adjustment.item_on_statement();
         let nanos = adjustment.amount.to_nanos_half_even()?;
-        match &adjustment.on {
+        let rule = MonthRule::Adjustment {
+            date: adjustment.date,
+            reason: adjustment.reason.clone(),
+            reference: adjustment.reference.clone(),
+        };
+        let (cost_center, bases, parts) = match &adjustment.on {
             AdjustmentOn::Tenant(tenant) => {
                 let cost_center = facts.cost_center_on(tenant, adjustment.date).unwrap_or(&nobodys);
-                charges.push(month_charge(cost_center, tenant, Kind::Adjustment, &item, nanos)?);
+                (cost_center, BTreeMap::new(), vec![(tenant, nanos)])
             }
             AdjustmentOn::CostCenter(cost_center) => {
-                for (tenant, part) in spread(nanos, &statements(&totals, cost_center, &nobody))? {
-                    charges.push(month_charge(cost_center, tenant, Kind::Adjustment, &item, part)?);
-                }
+                let bases = statements(&totals, cost_center, &nobody);
+                let parts = spread(nanos, &bases)?;
+                (cost_center, bases, parts)
             }
+        };
+        for (tenant, part) in parts {
+            let charge = month_charge(cost_center, tenant, Kind::Adjustment, &item, part)?;
+            trace.month(&charge, &MonthStep { whole: nanos, bases: &bases, rule: &rule })?;
+            charges.push(charge);
         }
     }
     Ok(charges)

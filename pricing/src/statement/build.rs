@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use super::fit::{convert, fit};
 use super::terms::Agreement;
-use super::{Line, MonthFacts, PeriodStatements, Reporting, Statement, adjustments, terms};
+use super::{
+    Line, MonthFacts, MonthTrace, PeriodStatements, Reporting, Statement, Unheard, adjustments, terms,
+};
 use crate::Overflow;
 use crate::book::{Edition, PriceBook};
 use crate::charge::{Charge, Kind, LineKey, item};
@@ -23,11 +25,22 @@ pub fn build(
     facts: &MonthFacts,
     charges: Vec<Charge>,
 ) -> Result<PeriodStatements, RatingError> {
+    build_traced(book, period, facts, charges, &mut Unheard)
+}
+
+/// [`build`], telling how what acts on the month comes about.
+pub fn build_traced(
+    book: &PriceBook,
+    period: Period,
+    facts: &MonthFacts,
+    charges: Vec<Charge>,
+    trace: &mut dyn MonthTrace,
+) -> Result<PeriodStatements, RatingError> {
     let mut month = Month::new(book, period);
     for charge in charges {
         month.add(charge)?;
     }
-    month.finish(facts)
+    month.finish_traced(facts, trace)
 }
 
 /// A month while its charges come in: it keeps lines, never hours.
@@ -67,9 +80,18 @@ impl<'b> Month<'b> {
     }
 
     /// Adds what acts on the month and rounds: the statements.
-    pub fn finish(mut self, facts: &MonthFacts) -> Result<PeriodStatements, RatingError> {
+    pub fn finish(self, facts: &MonthFacts) -> Result<PeriodStatements, RatingError> {
+        self.finish_traced(facts, &mut Unheard)
+    }
+
+    fn finish_traced(
+        mut self,
+        facts: &MonthFacts,
+        trace: &mut dyn MonthTrace,
+    ) -> Result<PeriodStatements, RatingError> {
         let edition = self.book.terms_in(self.book.zone.hours(self.period));
-        let month_level = month_level(self.book, edition, self.period, facts, &self.lines)?;
+        let agreement = Agreement { book: self.book, edition, period: self.period, facts };
+        let month_level = month_level(&agreement, &self.lines, trace)?;
         for charge in &month_level {
             self.add(charge.clone())?;
         }
@@ -125,17 +147,12 @@ fn report(
 
 /// The charges of what acts on the month, in the order of their keys: terms, then adjustments.
 fn month_level(
-    book: &PriceBook,
-    edition: Option<&Edition>,
-    period: Period,
-    facts: &MonthFacts,
+    agreement: &Agreement<'_>,
     lines: &Lines,
+    trace: &mut dyn MonthTrace,
 ) -> Result<Vec<Charge>, RatingError> {
-    let mut charges = match edition {
-        Some(edition) => terms::charges(&Agreement { book, edition, period, facts }, lines)?,
-        None => Vec::new(),
-    };
-    let adjustments = adjustments::charges(book, period, facts, lines, &charges)?;
+    let mut charges = terms::charges(agreement, lines, trace)?;
+    let adjustments = adjustments::charges(agreement, lines, &charges, trace)?;
     charges.extend(adjustments);
     charges.sort_by(|a, b| a.key.cmp(&b.key));
     Ok(charges)

@@ -10,6 +10,7 @@ use ethnum::I256;
 use super::build::{Lines, Sum};
 use super::facts::MonthFacts;
 use super::spread::{month_charge, spread};
+use super::trace::{MonthRule, MonthStep, MonthTrace};
 use crate::Overflow;
 use crate::book::{BandRate, Edition, MonthlyAmount, Override, PriceBook, Terms};
 use crate::charge::{Charge, Kind, LineKey, item};
@@ -28,14 +29,18 @@ type Tenants<'l> = BTreeMap<&'l TenantName, Vec<(&'l LineKey, &'l Sum)>>;
 /// What decides the terms of a month, besides its lines.
 pub(super) struct Agreement<'m> {
     pub(super) book: &'m PriceBook,
-    pub(super) edition: &'m Edition,
+    pub(super) edition: Option<&'m Edition>,
     pub(super) period: Period,
     pub(super) facts: &'m MonthFacts,
 }
 
 /// The month-level charges of every cost centre that has terms.
-pub(super) fn charges<'l>(agreement: &Agreement<'l>, lines: &'l Lines) -> Result<Vec<Charge>, RatingError> {
-    let edition = agreement.edition;
+pub(super) fn charges<'l>(
+    agreement: &Agreement<'l>,
+    lines: &'l Lines,
+    trace: &mut dyn MonthTrace,
+) -> Result<Vec<Charge>, RatingError> {
+    let Some(edition) = agreement.edition else { return Ok(Vec::new()) };
     let mut by_cost_center: BTreeMap<&CostCenter, Tenants<'_>> = BTreeMap::new();
     for (key, sum) in lines {
         if edition.cost_centers.contains_key(&key.cost_center) && !key.tenant.is_reserved() {
@@ -53,6 +58,7 @@ pub(super) fn charges<'l>(agreement: &Agreement<'l>, lines: &'l Lines) -> Result
             overridden: BTreeMap::new(),
             differences: BTreeMap::new(),
             charges: Vec::new(),
+            trace: &mut *trace,
         };
         agreed.overrides(terms)?;
         agreed.tiers(terms)?;
@@ -66,7 +72,7 @@ pub(super) fn charges<'l>(agreement: &Agreement<'l>, lines: &'l Lines) -> Result
 }
 
 /// One cost centre while its terms are applied.
-struct Agreed<'l> {
+struct Agreed<'l, 't> {
     cost_center: &'l CostCenter,
     tenants: Tenants<'l>,
     period_hours: u32,
@@ -75,9 +81,10 @@ struct Agreed<'l> {
     /// The difference that terms made so far, by tenant and the kind they acted on, in 1e-9.
     differences: BTreeMap<(&'l TenantName, Kind), i128>,
     charges: Vec<Charge>,
+    trace: &'t mut dyn MonthTrace,
 }
 
-impl<'l> Agreed<'l> {
+impl<'l> Agreed<'l, '_> {
     /// Unit prices in place of the list's; the first that matches a line holds.
     fn overrides(&mut self, terms: &Terms) -> Result<(), RatingError> {
         for entry in &terms.overrides {
@@ -98,7 +105,8 @@ impl<'l> Agreed<'l> {
                 }
             }
             let nanos = difference.to_nanos_half_even()?;
-            self.charge(nanos, &bases, Some(entry.kind), &entry.item_on_statement())?;
+            let rule = MonthRule::Override { price };
+            self.charge(nanos, &bases, Some(entry.kind), &entry.item_on_statement(), &rule)?;
         }
         Ok(())
     }
@@ -123,7 +131,8 @@ impl<'l> Agreed<'l> {
                     BandRate::Percentage(share) => counted.by_percentage(units, share)?,
                     BandRate::Price(rate) => counted.by_price(units, per_unit(rate, self.period_hours)?)?,
                 };
-                self.charge(nanos, &bases, Some(tier.kind), &tier.item_on_statement(band))?;
+                let rule = MonthRule::Band { units, of: counted.units, cost: counted.cost, rate: band.rate };
+                self.charge(nanos, &bases, Some(tier.kind), &tier.item_on_statement(band), &rule)?;
             }
         }
         Ok(())
@@ -151,7 +160,8 @@ impl<'l> Agreed<'l> {
             }
         }
         let base = Money::sum(bases.values().copied())?;
-        self.charge(percent_of(base, terms.percentage)?, &bases, None, item::PERCENTAGE)
+        let rule = MonthRule::Percentage(terms.percentage);
+        self.charge(percent_of(base, terms.percentage)?, &bases, None, item::PERCENTAGE, &rule)
     }
 
     /// What misses to the least that the month costs, in the hours in which the cost centre had a tenant.
@@ -172,7 +182,8 @@ impl<'l> Agreed<'l> {
         }
         let everything = Money::sum(bases.values().copied())?;
         let missing = least.checked_sub(everything)?.max(Money::ZERO).to_nanos_half_even()?;
-        self.charge(missing, &bases, None, item::MINIMUM_FEE)
+        let rule = MonthRule::Minimum { least, reached: everything };
+        self.charge(missing, &bases, None, item::MINIMUM_FEE, &rule)
     }
 
     /// Charges what a term makes of the cost centre to its statements, and notes the kind it acted on.
@@ -182,9 +193,12 @@ impl<'l> Agreed<'l> {
         bases: &BTreeMap<&'l TenantName, Money>,
         kind: Option<Kind>,
         item: &str,
+        rule: &MonthRule,
     ) -> Result<(), RatingError> {
         for (tenant, part) in spread(nanos, bases)? {
-            self.charges.push(month_charge(self.cost_center, tenant, Kind::Term, item, part)?);
+            let charge = month_charge(self.cost_center, tenant, Kind::Term, item, part)?;
+            self.trace.month(&charge, &MonthStep { whole: nanos, bases, rule })?;
+            self.charges.push(charge);
             if let Some(kind) = kind {
                 let sum = self.differences.entry((tenant, kind)).or_default();
                 *sum = sum.checked_add(part).ok_or(WHAT)?;

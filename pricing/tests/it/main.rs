@@ -4,6 +4,13 @@
 #[cfg(test)]
 mod charges;
 #[cfg(test)]
+mod diffs;
+#[cfg(test)]
+mod estimates;
+#[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "naive on purpose; a test that overflows fails")]
+mod explanations;
+#[cfg(test)]
 mod fixture;
 #[cfg(test)]
 #[expect(clippy::arithmetic_side_effects, reason = "days of one month, by hand")]

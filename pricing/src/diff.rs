@@ -1,0 +1,295 @@
+//! Two results of one month, line by line: what another book would have changed.
+//!
+//! Differences are of rounded amounts, what is absent being zero, so they add up to the differences of the
+//! totals. Lines are held against each other by everything but their price: what moved is often just that.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use ethnum::U256;
+
+use crate::Overflow;
+use crate::charge::{Kind, LineKey};
+use crate::decimal;
+use crate::money::{Currency, Money, UnitPrice};
+use crate::names::{CostCenter, TenantName};
+use crate::quantity::{Quantity, Unit};
+use crate::statement::{Line, PeriodStatements, Statement};
+use crate::time::Period;
+
+/// An amount before and after.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Change {
+    /// Before.
+    pub old: Money,
+    /// After.
+    pub new: Money,
+    /// After without before.
+    pub difference: Money,
+}
+
+impl Change {
+    fn of(old: Money, new: Money) -> Result<Self, Overflow> {
+        Ok(Self { old, new, difference: new.checked_sub(old)? })
+    }
+}
+
+/// What two results of a month differ in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diff {
+    /// The month.
+    pub period: Period,
+    /// Of every amount.
+    pub currency: Currency,
+    /// The totals.
+    pub total: Change,
+    /// Every cost centre, in order.
+    pub cost_centers: Vec<(CostCenter, Change)>,
+    /// Every statement, in order, moved or not.
+    pub statements: Vec<StatementDiff>,
+}
+
+/// What two statements of one tenant on one cost centre differ in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatementDiff {
+    /// The cost centre.
+    pub cost_center: CostCenter,
+    /// The tenant.
+    pub tenant: TenantName,
+    /// The totals.
+    pub change: Change,
+    /// The lines that moved, in the order of their keys.
+    pub lines: Vec<LineDiff>,
+}
+
+/// A line that moved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LineDiff {
+    /// The line, without its price.
+    pub key: LineKey,
+    /// What it was; none where it is new.
+    pub old: Option<Side>,
+    /// What it would be; none where it would be gone.
+    pub new: Option<Side>,
+    /// The rounded amounts.
+    pub change: Change,
+}
+
+/// A line on one side: several where its price changed within the month.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Side {
+    /// How much of what.
+    pub quantity: Option<(Quantity, Unit)>,
+    /// At which prices, in their order.
+    pub unit_prices: Vec<UnitPrice>,
+    /// The exact amount.
+    pub exact: Money,
+    /// The rounded amount.
+    pub amount: Money,
+}
+
+impl Side {
+    fn add(&mut self, line: &Line) -> Result<(), Overflow> {
+        self.quantity = match (self.quantity, line.quantity) {
+            (Some((sum, unit)), Some((more, same))) if unit == same => Some((sum.checked_add(more)?, unit)),
+            (None, quantity) => quantity,
+            (sum, _) => sum,
+        };
+        self.unit_prices.extend(line.unit_price);
+        self.exact = self.exact.checked_add(line.exact)?;
+        self.amount = self.amount.checked_add(line.amount)?;
+        Ok(())
+    }
+}
+
+/// Why two results cannot be held against each other.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DiffError {
+    /// They are in two currencies.
+    #[error("one is in {old}, the other in {new}; only amounts of one currency can be compared")]
+    TwoCurrencies {
+        /// Of the old.
+        old: Currency,
+        /// Of the new.
+        new: Currency,
+    },
+    /// A sum does not fit.
+    #[error(transparent)]
+    Overflow(#[from] Overflow),
+}
+
+/// Holds two results of a month against each other.
+pub fn diff(old: &PeriodStatements, new: &PeriodStatements) -> Result<Diff, DiffError> {
+    if old.currency != new.currency {
+        return Err(DiffError::TwoCurrencies { old: old.currency, new: new.currency });
+    }
+    let mut pairs: BTreeMap<(&CostCenter, &TenantName), [Option<&Statement>; 2]> = BTreeMap::new();
+    for (place, statements) in [&old.statements, &new.statements].into_iter().enumerate() {
+        for statement in statements {
+            let pair = pairs.entry((&statement.cost_center, &statement.tenant)).or_default();
+            if let Some(side) = pair.get_mut(place) {
+                *side = Some(statement);
+            }
+        }
+    }
+    let mut statements = Vec::with_capacity(pairs.len());
+    let mut cost_centers: BTreeMap<&CostCenter, [Money; 2]> = BTreeMap::new();
+    for ((cost_center, tenant), [old, new]) in pairs {
+        let amount = |side: Option<&Statement>| side.map_or(Money::ZERO, |statement| statement.amount);
+        let change = Change::of(amount(old), amount(new))?;
+        let [before, after] = cost_centers.entry(cost_center).or_default();
+        *before = before.checked_add(change.old)?;
+        *after = after.checked_add(change.new)?;
+        let lines = lines(old, new)?;
+        let (cost_center, tenant) = (cost_center.clone(), tenant.clone());
+        statements.push(StatementDiff { cost_center, tenant, change, lines });
+    }
+    let cost_centers = cost_centers
+        .into_iter()
+        .map(|(name, [old, new])| Ok((name.clone(), Change::of(old, new)?)))
+        .collect::<Result<_, Overflow>>()?;
+    let total = Change::of(old.amount, new.amount)?;
+    Ok(Diff { period: old.period, currency: old.currency, total, cost_centers, statements })
+}
+
+fn lines(old: Option<&Statement>, new: Option<&Statement>) -> Result<Vec<LineDiff>, Overflow> {
+    let mut sides: BTreeMap<LineKey, [Option<Side>; 2]> = BTreeMap::new();
+    for (place, statement) in [old, new].into_iter().enumerate() {
+        for line in statement.into_iter().flat_map(|statement| &statement.lines) {
+            let key = LineKey { unit_price: None, ..line.key.clone() };
+            if let Some(side) = sides.entry(key).or_default().get_mut(place) {
+                side.get_or_insert_default().add(line)?;
+            }
+        }
+    }
+    let mut moved = Vec::new();
+    for (key, [old, new]) in sides {
+        if old != new {
+            let amount = |side: &Option<Side>| side.as_ref().map_or(Money::ZERO, |side| side.amount);
+            let change = Change::of(amount(&old), amount(&new))?;
+            moved.push(LineDiff { key, old, new, change });
+        }
+    }
+    Ok(moved)
+}
+
+impl Diff {
+    /// Usage that has a price in the old result and none in the new one.
+    pub fn newly_unpriced(&self) -> impl Iterator<Item = &LineDiff> {
+        let lines = self.statements.iter().flat_map(|statement| &statement.lines);
+        lines.filter(|line| line.key.kind == Kind::Unpriced && line.old.is_none())
+    }
+
+    /// What moved by more than a threshold, up or down: the total (without a statement), statements.
+    pub fn above(&self, threshold: Threshold) -> Result<Vec<Option<&StatementDiff>>, Overflow> {
+        let mut above = Vec::new();
+        if threshold.is_below(self.total)? {
+            above.push(None);
+        }
+        for statement in &self.statements {
+            if threshold.is_below(statement.change)? {
+                above.push(Some(statement));
+            }
+        }
+        Ok(above)
+    }
+}
+
+/// How much may move before it is too much.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Threshold {
+    /// An amount in the currency of the book.
+    Amount(Money),
+    /// A percentage of what it was, in 1e-9 of the whole.
+    Percent(i128),
+}
+
+/// 1e-9 of a whole, as digits after the point of a percentage.
+const PERCENT_SCALE: u32 = 7;
+const WHOLE: u128 = 1_000_000_000;
+
+impl Threshold {
+    /// Whether a change is more than it. Of nothing, any change is more than any percentage.
+    fn is_below(self, change: Change) -> Result<bool, Overflow> {
+        let moved = change.difference.attos().unsigned_abs();
+        match self {
+            Self::Amount(most) => Ok(moved > most.attos().unsigned_abs()),
+            Self::Percent(most) => {
+                const WHAT: Overflow = Overflow("percentage of an amount");
+                let times = |a: u128, b: u128| U256::from(a).checked_mul(U256::from(b)).ok_or(WHAT);
+                Ok(times(moved, WHOLE)? > times(change.old.attos().unsigned_abs(), most.unsigned_abs())?)
+            }
+        }
+    }
+}
+
+/// Why a text is no threshold.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is neither an amount such as 250 nor a percentage such as 2.5%, both without a sign")]
+pub struct NoThreshold(String);
+
+impl FromStr for Threshold {
+    type Err = NoThreshold;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let refuse = || NoThreshold(text.to_owned());
+        if text.starts_with('-') {
+            return Err(refuse());
+        }
+        match text.strip_suffix('%') {
+            Some(percent) => {
+                decimal::parse(percent.trim_end(), PERCENT_SCALE).map(Self::Percent).map_err(|_| refuse())
+            }
+            None => text.parse().map(Self::Amount).map_err(|_| refuse()),
+        }
+    }
+}
+
+impl fmt::Display for Threshold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Amount(amount) => write!(f, "{amount}"),
+            Self::Percent(percent) => write!(f, "{}%", decimal::format(*percent, PERCENT_SCALE, 0)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn change(old: &str, new: &str) -> Change {
+        Change::of(old.parse().unwrap(), new.parse().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_threshold_is_passed_up_and_down_and_not_by_what_equals_it() {
+        for (threshold, old, new, above) in [
+            ("10", "100", "110", false),
+            ("10", "100", "110.01", true),
+            ("10", "100", "89.99", true),
+            ("0", "100", "100", false),
+            ("0", "100", "100.01", true),
+            ("2.5%", "100", "102.5", false),
+            ("2.5%", "100", "97.49", true),
+            ("2.5 %", "-100", "-102.51", true),
+            ("50%", "0", "0.01", true),
+            ("50%", "0", "0", false),
+            ("0%", "7", "7", false),
+        ] {
+            let limit: Threshold = threshold.parse().unwrap();
+            assert_eq!(limit.is_below(change(old, new)), Ok(above), "{threshold}: {old} to {new}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_threshold_is_refused() {
+        for text in ["", "%", "-1", "-1%", "ten", "1e3", "1%%", "0.00000001%", "1,5"] {
+            assert!(text.parse::<Threshold>().is_err(), "{text}");
+        }
+        for text in ["250", "2.5%", "0.01"] {
+            assert_eq!(text.parse::<Threshold>().unwrap().to_string(), text);
+        }
+    }
+}

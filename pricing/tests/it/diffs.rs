@@ -1,0 +1,112 @@
+//! Two results of one month, held against each other.
+
+use defray_pricing::book::PriceBook;
+use defray_pricing::charge::Kind;
+use defray_pricing::diff::{Diff, DiffError, diff};
+use defray_pricing::money::Money;
+use defray_pricing::rating::rate;
+use defray_pricing::statement::{MonthFacts, PeriodStatements, build};
+use proptest::prelude::*;
+
+use crate::fixture::{add_tenant, book, book_in, edition, hour, money, nodes, owners, rate_pool, row, usage};
+use crate::worlds::{World, world};
+
+fn month(book: &PriceBook, world: &World) -> PeriodStatements {
+    let charges = rate(book, &world.owners, &world.usage).unwrap().charges;
+    let facts = MonthFacts::of(book.zone, [&world.owners]);
+    build(book, book.zone.period_of(world.owners.hour), &facts, charges).unwrap()
+}
+
+/// Two tenants with 2 and 1 cores for an hour on a rate pool.
+fn two_tenants() -> World {
+    let at = hour("2026-10-05T10:00:00Z");
+    let mut owned = owners(at);
+    add_tenant(&mut owned, "a", &["ns-a"]);
+    add_tenant(&mut owned, "b", &["ns-b"]);
+    let mut used = usage(at);
+    used.nodes.push(nodes("default", "1", "4", "16"));
+    used.compute.push(row("ns-a", "default", ("2", "1"), ("0", "0")));
+    used.compute.push(row("ns-b", "default", ("1", "1"), ("0", "0")));
+    World { book: at_price("10"), owners: owned, usage: vec![used] }
+}
+
+fn at_price(cpu: &str) -> PriceBook {
+    let mut edition = edition();
+    edition.pools.push(rate_pool("default", cpu, "1"));
+    book(edition)
+}
+
+#[test]
+fn a_price_that_changed_is_one_line_with_both_prices() {
+    let world = two_tenants();
+    let found = diff(&month(&world.book, &world), &month(&at_price("12.5"), &world)).unwrap();
+    assert_eq!((found.total.old, found.total.new), (money("30"), money("37.5")));
+    let of: Vec<_> = found
+        .statements
+        .iter()
+        .map(|statement| (statement.tenant.as_str(), statement.change.difference.to_string()))
+        .collect();
+    assert_eq!(of, [("a", "5".to_owned()), ("b", "2.5".to_owned())]);
+    let [line] = found.statements[0].lines.as_slice() else { panic!("{found:#?}") };
+    let (old, new) = (line.old.as_ref().unwrap(), line.new.as_ref().unwrap());
+    assert_eq!(line.key.unit_price, None);
+    assert_eq!(
+        (old.unit_prices[0].to_string(), new.unit_prices[0].to_string()),
+        ("10".into(), "12.5".into())
+    );
+    assert_eq!((old.quantity, line.change.difference), (new.quantity, money("5")));
+}
+
+#[test]
+fn what_loses_its_price_is_told_apart_from_what_becomes_cheap() {
+    let world = two_tenants();
+    let mut without = at_price("10");
+    without.editions[0].pools.clear();
+    let found = diff(&month(&world.book, &world), &month(&without, &world)).unwrap();
+    assert_eq!(found.total.difference, money("-30"));
+    // CPU of both tenants, and the nodes themselves.
+    assert_eq!(found.newly_unpriced().count(), 3);
+    let back = diff(&month(&without, &world), &month(&world.book, &world)).unwrap();
+    assert_eq!(back.newly_unpriced().count(), 0);
+}
+
+#[test]
+fn two_currencies_are_not_compared() {
+    let world = two_tenants();
+    let yen = book_in("JPY", "UTC", at_price("10").editions);
+    let refused = diff(&month(&world.book, &world), &month(&yen, &world));
+    assert!(matches!(refused, Err(DiffError::TwoCurrencies { .. })), "{refused:?}");
+}
+
+fn sum(amounts: impl Iterator<Item = Money>) -> Money {
+    Money::sum(amounts).unwrap()
+}
+
+fn adds_up(found: &Diff) {
+    let statements = || found.statements.iter();
+    assert_eq!(sum(statements().map(|s| s.change.difference)), found.total.difference);
+    assert_eq!(sum(found.cost_centers.iter().map(|(_, change)| change.difference)), found.total.difference);
+    for statement in statements() {
+        let lines = sum(statement.lines.iter().map(|line| line.change.difference));
+        assert_eq!(lines, statement.change.difference, "{}", statement.tenant);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Line by line, statement by statement, cost centre by cost centre: the same total.
+    #[test]
+    fn differences_add_up_at_every_level(world in world(), other in world()) {
+        let currency = world.book.currency;
+        let tried = PriceBook { currency, ..other.book };
+        let (old, new) = (month(&world.book, &world), month(&tried, &world));
+        let found = diff(&old, &new).unwrap();
+        adds_up(&found);
+        let back = diff(&new, &old).unwrap();
+        prop_assert_eq!(back.total.difference, Money::ZERO.checked_sub(found.total.difference).unwrap());
+        let same = diff(&old, &old).unwrap();
+        prop_assert!(same.statements.iter().all(|statement| statement.lines.is_empty()));
+        prop_assert!(found.newly_unpriced().all(|line| line.key.kind == Kind::Unpriced));
+    }
+}

@@ -1,0 +1,62 @@
+//! The ledger, to look at: beside a daemon that may be writing it.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use defray_ledger::{Ledger, Location};
+
+use super::{Failure, ReportSource};
+use crate::app;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::rerate::Rerate;
+use crate::supervise::Supervisor;
+
+/// What is stored, and whether every number of it is made up.
+#[derive(Debug)]
+pub(super) struct Stored {
+    pub(super) rerate: Rerate,
+    pub(super) demo: bool,
+}
+
+impl Stored {
+    /// Opens the ledger that the command line names.
+    pub(super) async fn open(from: &ReportSource, config: Option<&Config>) -> Result<Self, Failure> {
+        let location = match config {
+            Some(config) => config.ledger.location.clone(),
+            None => location(from.data.as_deref().unwrap_or_default())?,
+        };
+        let ledger = Ledger::open_beside(&location)
+            .await
+            .with_context(|| format!("opening the ledger at {location}"))?;
+        let demo = app::is_demo(&ledger).await?;
+        let (ground, clock, zone) = match config {
+            _ if demo => app::demo_ground()?,
+            Some(config) => (app::configured_ground(config), Clock::wall(), config.billing.zone),
+            None => {
+                return Err(Failure::Usage(anyhow::anyhow!(
+                    "only the configuration says whose the namespaces in the ledger at {location} are and from \
+                     when on its clusters count: name it with --config instead of --data"
+                )));
+            }
+        };
+        let supervisor = Supervisor::new();
+        let rerate = Rerate { ledger, clock, ground: Arc::new(ground), zone, supervisor };
+        Ok(Self { rerate, demo })
+    }
+
+    /// Lets go of the ledger, whatever came of the work.
+    pub(super) async fn close<T>(self, result: Result<T, Failure>) -> Result<T, Failure> {
+        self.rerate.ledger.close().await;
+        result
+    }
+}
+
+/// Where a ledger is, as it is written on the command line.
+pub(super) fn location(data: &str) -> Result<Location, Failure> {
+    if data.contains("://") {
+        Location::parse(data).map_err(|error| Failure::Usage(error.into()))
+    } else {
+        Ok(Location::directory(data))
+    }
+}

@@ -1,0 +1,153 @@
+//! Trying and checking price books on a month that happened.
+
+use super::{Site, defray, err, out};
+use crate::rated::{self, BOOK};
+
+/// `defray price diff` on the site's October.
+fn diff(site: &Site, book: &str, more: &[&str]) -> std::process::Output {
+    let path = site.write("new.yaml", book).display().to_string();
+    let config = site.config();
+    let base = ["price", "diff", path.as_str(), "--config", config.as_str(), "--period", "2026-10"];
+    defray(&[&base, more].concat())
+}
+
+fn has(text: &str, wanted: &[&str]) {
+    // Columns are as wide as they must be.
+    let words: Vec<String> =
+        text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    for line in wanted {
+        assert!(words.iter().any(|found| found.contains(line)), "`{line}` is not in\n{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_diff_shows_old_new_and_which_lines_moved_beside_a_running_daemon() {
+    let site = Site::rated().await;
+    // As a daemon does: the ledger is open and locked meanwhile.
+    let daemon = site.ledger().await;
+    let dearer = BOOK.replace("0.50", "0.75");
+    let output = diff(&site, &dearer, &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+    // alpha: 20 core-hours at 0.50, 20 of network, half of 7440; beta: 10 core-hours.
+    has(
+        &out(&output),
+        &[
+            "the stored statements",
+            "CC-1 alpha 3750.00 3755.00 +5.00",
+            "CC-2 beta 3725.00 3727.50 +2.50",
+            "total 7475.00 7482.50 +7.50",
+            "compute default/m5/on-demand cpu, c 0.5 -> 0.75 10.00 15.00 +5.00",
+        ],
+    );
+    let markdown = diff(&site, &dearer, &["--format", "markdown"]);
+    has(&out(&markdown), &["| CC-1 | alpha | 3750.00 | 3755.00 | +5.00 |", "| **difference** | **+7.50** |"]);
+    let json: serde_json::Value =
+        serde_json::from_str(&out(&diff(&site, &dearer, &["--format", "json"]))).unwrap();
+    assert_eq!(json["total"]["difference"], "7.50");
+    assert_eq!((&json["old_is_stored"], &json["demo"]), (&true.into(), &false.into()));
+    assert_eq!(json["statements"][0]["lines"][0]["new_line"]["unit_prices"][0], "0.75");
+    let same = diff(&site, BOOK, &["--fail-above", "0"]);
+    assert_eq!(same.status.code(), Some(0), "{}", err(&same));
+    has(&out(&same), &["No line moved.", "Nothing moved by more than 0."]);
+    daemon.close().await;
+}
+
+#[tokio::test]
+async fn the_exit_code_says_whether_more_moved_than_may() {
+    let site = Site::rated().await;
+    let dearer = BOOK.replace("0.50", "0.75");
+    for (threshold, code) in [("7.50", 0), ("7.49", 1), ("0.14%", 0), ("0.1%", 1), ("-1", 2), ("much", 2)] {
+        let output = diff(&site, &dearer, &["--fail-above", threshold]);
+        assert_eq!(output.status.code(), Some(code), "{threshold}: {}", err(&output));
+    }
+    has(
+        &out(&diff(&site, &dearer, &["--fail-above", "3"])),
+        &["Moved by more than 3: the total, CC-1 / alpha"],
+    );
+}
+
+#[tokio::test]
+async fn what_was_recorded_since_the_statements_is_in_both_sides_and_said() {
+    let site = Site::rated().await;
+    let ledger = site.ledger().await;
+    rated::record_late(&ledger).await;
+    ledger.close().await;
+    drop(ledger);
+    let output = diff(&site, &BOOK.replace("0.50", "0.75"), &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+    has(&out(&output), &["something was recorded since", "CC-2 beta 3725.50 3728.25 +2.75"]);
+}
+
+#[tokio::test]
+async fn a_book_that_cannot_be_tried_is_refused_with_the_way_to_mend_it() {
+    let site = Site::rated().await;
+    for (book, more, told) in [
+        (BOOK.replace("EUR", "XXQ"), &[][..], "new.yaml:2:"),
+        (BOOK.replace("EUR", "USD"), &[], "one is in EUR, the other in USD"),
+        (BOOK.replace("2026-01-01", "2026-12-01"), &[], "--edition"),
+        (BOOK.to_owned(), &["--edition", "9"], "its editions are 1"),
+    ] {
+        let output = diff(&site, &book, more);
+        assert_eq!(output.status.code(), Some(2), "{told}: {}", err(&output));
+        assert!(err(&output).contains(told), "{told}: {}", err(&output));
+    }
+    let later = BOOK.replace("2026-01-01", "2026-12-01").replace("0.50", "0.75");
+    let output = diff(&site, &later, &["--edition", "1"]);
+    assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+    has(&out(&output), &["total 7475.00 7482.50 +7.50"]);
+    let path = site.path().join("book.yaml").display().to_string();
+    let none = defray(&["price", "diff", &path, "--config", &site.config(), "--period", "2026-01"]);
+    assert_eq!(none.status.code(), Some(1));
+    assert!(err(&none).contains("holds nothing of 2026-01"), "{}", err(&none));
+    let data = site.path().join("data").display().to_string();
+    let unknown = defray(&["price", "diff", &path, "--data", &data, "--period", "2026-10"]);
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(err(&unknown).contains("--config"), "{}", err(&unknown));
+}
+
+#[tokio::test]
+async fn usage_that_would_lose_its_price_is_told() {
+    let site = Site::rated().await;
+    let without = BOOK.replace("network: [{class: \"*\", gib: \"2\"}]\n", "");
+    let output = diff(&site, &without, &[]);
+    has(
+        &out(&output),
+        &["Without a price in the new book", "unpriced network:all, c of alpha (10.000000 GiB)"],
+    );
+}
+
+#[tokio::test]
+async fn a_book_is_checked_against_what_a_month_used() {
+    let site = Site::rated().await;
+    let config = site.config();
+    let check = |more: &[&str]| defray(&[&["price", "check", "--config", config.as_str()], more].concat());
+    let right = check(&["--period", "2026-10"]);
+    assert_eq!(right.status.code(), Some(0), "{}{}", out(&right), err(&right));
+    has(&out(&right), &["ok everything that 2026-10 used has a price"]);
+    site.write(
+        "new.yaml",
+        &BOOK
+            .replace(
+                "network: [{class: \"*\", gib: \"2\"}]\n",
+                "cost_centers: [{cost_center: CC-9, discount: \"5%\"}]\n",
+            )
+            .replace("pool: \"*\"", "pool: other"),
+    );
+    let new = site.path().join("new.yaml").display().to_string();
+    let wrong = check(&[&new, "--period", "2026-10"]);
+    assert_eq!(wrong.status.code(), Some(1), "{}", err(&wrong));
+    has(
+        &out(&wrong),
+        &[
+            "the nodes `default/m5/on-demand` in the cluster `c` have no price",
+            "the traffic class `all` has no price",
+            "warn price book 1: terms for the cost centre `CC-9`, which had no tenant in 2026-10",
+            "2 problems with what 2026-10 used",
+        ],
+    );
+    assert_eq!(check(&[&new]).status.code(), Some(0), "by itself it is right");
+    site.write("new.yaml", "version: 1\nsurprise: 1\n");
+    let broken = check(&[&new]);
+    assert_eq!(broken.status.code(), Some(2));
+    assert!(err(&broken).contains("unknown key `surprise`"), "{}", err(&broken));
+}
