@@ -261,6 +261,15 @@ Examples:
   defray price check --config defray.yaml --period 2026-10
   defray price check new.yaml --data ./demo --period 2026-10")]
     Check(PriceCheck),
+    /// Print the JSON Schema of a price book
+    #[command(after_long_help = "\
+Every key of a file of a price book, with what it means and what it takes: for editors, which then complete and
+check while somebody types, and for pipelines. It sees one file at a time; how files, entries and dates go
+together only `defray price check` sees.
+
+Example:
+  defray price schema > schema.json")]
+    Schema,
 }
 
 #[derive(Debug, Args)]

@@ -1,7 +1,7 @@
 //! Trying and checking price books.
 
 use anyhow::Context;
-use defray_pricing::book::{PriceBook, Source};
+use defray_pricing::book::{PriceBook, Source, json_schema};
 use defray_pricing::diff::diff;
 use defray_reports::price_diff::{self, Book};
 
@@ -13,11 +13,12 @@ use crate::rerate::{NotAgain, Unwatched, versions};
 mod check;
 
 impl Price {
-    /// Where the ledger is.
-    pub(super) fn source(&self) -> &ReportSource {
+    /// Where the ledger is, for what needs one.
+    pub(super) fn source(&self) -> Option<&ReportSource> {
         match self {
-            Self::Diff(arguments) => &arguments.from,
-            Self::Check(arguments) => &arguments.from,
+            Self::Diff(arguments) => Some(&arguments.from),
+            Self::Check(arguments) => Some(&arguments.from),
+            Self::Schema => None,
         }
     }
 }
@@ -32,7 +33,16 @@ pub(super) async fn run(command: &Price, config: Option<&Config>) -> Result<(), 
             stored.close(result).await
         }
         Price::Check(arguments) => check::run(arguments, config).await,
+        Price::Schema => Ok(print_schema()?),
     }
+}
+
+/// The schema as it stands in `pricing/books/schema.json`.
+fn print_schema() -> anyhow::Result<()> {
+    output::to_stdout(|out| {
+        serde_json::to_writer_pretty(&mut *out, &json_schema()).context("writing the schema")?;
+        writeln!(out).context("writing the schema")
+    })
 }
 
 /// A month that cannot be rated again is work that failed; a book that does not fit it is the person's.

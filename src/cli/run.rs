@@ -59,7 +59,8 @@ pub(super) fn run(cli: Cli) -> Result<(), Failure> {
             wait(explain::run(&arguments, config.as_ref()))
         }
         Command::Price(command) => {
-            let config = command.source().config.as_deref().map(load).transpose()?;
+            let config =
+                command.source().and_then(|source| source.config.as_deref()).map(load).transpose()?;
             log(&logging, config.as_ref(), "warn")?;
             wait(price::run(&command, config.as_ref()))
         }

@@ -151,3 +151,10 @@ async fn a_book_is_checked_against_what_a_month_used() {
     assert_eq!(broken.status.code(), Some(2));
     assert!(err(&broken).contains("unknown key `surprise`"), "{}", err(&broken));
 }
+
+#[test]
+fn the_schema_that_is_printed_is_the_one_in_the_folder_of_books() {
+    let output = defray(&["price", "schema"]);
+    assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+    assert_eq!(out(&output), include_str!("../../pricing/books/schema.json"));
+}
