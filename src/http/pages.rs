@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use defray_ledger::{PeriodEntry, PeriodState, Scope};
 use defray_pricing::money::{Currency, Money};
 use defray_pricing::names::TenantName;
-use defray_pricing::statement::Statement;
+use defray_pricing::statement::{Reporting, Statement};
 use defray_pricing::time::Period;
 
 use super::access::Reader;
@@ -69,6 +69,8 @@ struct StatementRow {
     reserved: Option<&'static str>,
     unpriced: bool,
     amount: String,
+    /// The same in the reporting currency, or that there is no rate for it.
+    reporting: Option<String>,
     csv: String,
     json: String,
 }
@@ -194,6 +196,10 @@ fn row(period: Period, currency: Currency, statement: &Statement) -> StatementRo
         },
         unpriced: statement.lines.iter().any(|line| line.key.kind == defray_pricing::charge::Kind::Unpriced),
         amount: money(statement.amount, currency),
+        reporting: statement.reporting.map(|Reporting { currency, converted }| match converted {
+            Some(converted) => format!("{} {currency}", money(converted.amount, currency)),
+            None => format!("no rate for {currency}"),
+        }),
         csv: format!(
             "/api/v1/reports/{period}.csv?tenant={}&cost_center={}",
             files::percent_encoded(tenant),

@@ -17,7 +17,7 @@ use defray_pricing::money::Money;
 use defray_pricing::names::PriceClass;
 use defray_pricing::quantity::{Quantity, Unit};
 use defray_pricing::rating::{Control, PoolControl};
-use defray_pricing::statement::{Line, PeriodStatements, Statement};
+use defray_pricing::statement::{Converted, Line, PeriodStatements, Reporting, Statement};
 use defray_pricing::time::{BillingZone, Period};
 use secrecy::SecretString;
 use tempfile::TempDir;
@@ -237,6 +237,17 @@ async fn put_month(ledger: &Ledger, guard: &WriteGuard, month: &str, many_lines:
             statement(cost_center, tenant, lines)
         })
         .into();
+    // One tenant's statement is shown in yen, too; another's currency has no rate.
+    for statement in &mut statements {
+        let yen = Some(Converted { rate: "163.52".parse().unwrap(), amount: money("2289") });
+        let (currency, converted) = match (statement.cost_center.as_str(), statement.tenant.as_str()) {
+            ("CC-200", AWKWARD) => ("JPY", yen),
+            ("CC-200", _) => ("KWD", None),
+            _ => continue,
+        };
+        statement.reporting = Some(Reporting { currency: currency.parse().unwrap(), converted });
+        statement.lines[0].reporting = converted.map(|converted| converted.amount);
+    }
     if many_lines > 0 {
         let lines = (0..many_lines).map(|n| {
             let mut key = key("CC-900", "large", Kind::Compute);

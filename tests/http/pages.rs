@@ -29,9 +29,17 @@ async fn pages_show_months_tenants_and_totals_without_scripts() {
     let policy = response.headers()["content-security-policy"].to_str().unwrap().to_owned();
     assert!(policy.starts_with("default-src 'none'"), "{policy}");
     let html = response.text().await.unwrap();
-    for part in
-        ["October 2026", "September 2026", "1\u{202f}430.55", "99.96", "payments", "CC-100", "lang=\"en\""]
-    {
+    for part in [
+        "October 2026",
+        "September 2026",
+        "1\u{202f}430.55",
+        "99.96",
+        "payments",
+        "CC-100",
+        "2\u{202f}289 JPY",
+        "no rate for KWD",
+        "lang=\"en\"",
+    ] {
         assert!(html.contains(part), "{part}");
     }
     assert!(!html.contains("<script") && !html.contains("style=\""));
