@@ -33,7 +33,7 @@ pub use cluster::{
 };
 pub use observe::{Memory, Observer};
 pub use past::{Historian, KnownPast};
-pub use pods::PodKeeper;
+pub use pods::{PodKeeper, Unwritten};
 pub use rate::Rater;
 pub use runner::{Bell, Board, Job, LastRun, drive};
 pub use sample::Sampler;

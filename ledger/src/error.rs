@@ -147,7 +147,7 @@ pub enum LedgerError {
     Corrupt(String),
     /// Ownership is observed in the order of time.
     #[error(
-        "{cluster} was observed at {last} and now at {at}: the clock went back, or it was ahead then; nothing was changed. Check time synchronisation: if the clock is wrong now, set it; if it was wrong then, ownership is observed again from {last} on, or restore the backup from before"
+        "{cluster} was observed at {last}, which is later than now: the clock went back, or it was ahead then; nothing was changed. Check time synchronisation: if the clock is wrong now, set it; if it was wrong then, ownership is observed again from {last} on, or restore the backup from before"
     )]
     ClockWentBack {
         /// The cluster.

@@ -93,12 +93,8 @@ impl Ledger {
         cluster: &ClusterName,
     ) -> Result<Option<DateTime<Utc>>, LedgerError> {
         scope.whole("the timeline of ownership")?;
-        let row = self
-            .read()
-            .await?
-            .fetch_one("SELECT last FROM observed_clusters WHERE cluster = $1", args![cluster.as_str()])
-            .await?;
-        row.map(|mut row| instant(row.int()?)).transpose()
+        let mut tx = self.read().await?;
+        last_observed(&mut tx, cluster).await?.map(instant).transpose()
     }
 
     /// Everything known about who owned what, in every cluster.
@@ -143,16 +139,18 @@ impl Moment<'_> {
     }
 }
 
+async fn last_observed(tx: &mut Transaction, cluster: &ClusterName) -> Result<Option<i64>, LedgerError> {
+    let sql = "SELECT last FROM observed_clusters WHERE cluster = $1";
+    tx.fetch_one(sql, args![cluster.as_str()]).await?.map(|mut row| row.int()).transpose()
+}
+
 /// Moves a cluster's time of observation on. What was assumed of it so far ends where observation begins.
 async fn advance(
     tx: &mut Transaction,
     cluster: &ClusterName,
     at: DateTime<Utc>,
 ) -> Result<(Option<DateTime<Utc>>, Changes), LedgerError> {
-    let known = tx
-        .fetch_one("SELECT last FROM observed_clusters WHERE cluster = $1", args![cluster.as_str()])
-        .await?;
-    let Some(mut row) = known else {
+    let Some(last) = last_observed(tx, cluster).await? else {
         tx.execute(
             "INSERT INTO observed_clusters (cluster, since, last) VALUES ($1, $2, $2)",
             args![cluster.as_str(), micros(at)],
@@ -166,7 +164,7 @@ async fn advance(
             .await?;
         return Ok((None, Changes { opened: 0, closed }));
     };
-    let last = instant(row.int()?)?;
+    let last = instant(last)?;
     if micros(at) < micros(last) {
         return Err(LedgerError::ClockWentBack { cluster: cluster.clone(), at, last });
     }

@@ -25,8 +25,6 @@ pub struct PodFact {
     pub namespace: Namespace,
     /// Its name on the host. Another pod may have it later.
     pub name: String,
-    /// The virtual cluster it was synced from; none for a virtual cluster's own pods.
-    pub managed_by: Option<String>,
     /// Where it is shown: its namespace inside the virtual cluster, or the control plane.
     pub virtual_namespace: VirtualNamespace,
 }
@@ -72,7 +70,8 @@ impl PodChange {
 
 impl Ledger {
     /// Takes in what a watch saw, in that order, in one transaction. The same again changes nothing. A pod that is
-    /// new holds since it was made: it was there before it was seen.
+    /// new holds since it was made, for it was there before it was seen; but not since before the last list. Hours
+    /// that settled before that list may be measured already, and what they were made of stays.
     pub async fn follow_pods(
         &self,
         guard: &WriteGuard,
@@ -95,20 +94,17 @@ impl Ledger {
         before: &BTreeSet<Uid>,
         listed: &[SeenPod],
     ) -> Result<Changes, LedgerError> {
-        // A list read in pages can hold one object twice; the later page is the newer.
+        // A list can hold one pod twice. Both are of one moment.
         let listed: BTreeMap<&Uid, &SeenPod> = listed.iter().map(|pod| (&pod.uid, pod)).collect();
         let gone = before.iter().filter(|uid| !listed.contains_key(uid));
         let gone = gone.map(|uid| PodChange::Gone { uid: uid.clone(), at });
         let seen = listed.values().map(|pod| PodChange::Seen { pod: (*pod).clone(), at });
         let changes: Vec<PodChange> = gone.chain(seen).collect();
         let mut tx = self.write(guard).await?;
-        let known =
-            tx.fetch_one("SELECT last FROM pod_lists WHERE cluster = $1", args![cluster.as_str()]).await?;
-        if let Some(mut row) = known {
-            let last = instant(row.int()?)?;
-            if micros(at) < micros(last) {
-                return Err(LedgerError::ClockWentBack { cluster: cluster.clone(), at, last });
-            }
+        if let Some(last) = life::last_list(&mut tx, cluster).await?
+            && micros(at) < last
+        {
+            return Err(LedgerError::ClockWentBack { cluster: cluster.clone(), at, last: instant(last)? });
         }
         let done = life::apply(&mut tx, cluster, &changes).await?;
         tx.execute(
@@ -139,9 +135,7 @@ impl Ledger {
     ) -> Result<Option<DateTime<Utc>>, LedgerError> {
         scope.whole("the pods of a cluster")?;
         let mut tx = self.read().await?;
-        let row =
-            tx.fetch_one("SELECT last FROM pod_lists WHERE cluster = $1", args![cluster.as_str()]).await?;
-        row.map(|mut row| row.int().and_then(instant)).transpose()
+        life::last_list(&mut tx, cluster).await?.map(instant).transpose()
     }
 
     /// The pods of a cluster that were there at any moment of an hour, by namespace and name; of one name the last
@@ -157,7 +151,7 @@ impl Ledger {
         // What ended in the instant it began was there in it.
         let rows = tx
             .fetch(
-                "SELECT uid, n, namespace, name, managed_by, virtual_namespace, since, until FROM pods \
+                "SELECT uid, n, namespace, name, virtual_namespace, since, until FROM pods \
                  WHERE cluster = $1 AND (until IS NULL OR until >= $2) AND since < $3",
                 args![cluster.as_str(), micros(hour.start()), micros(hour.end())],
             )

@@ -19,7 +19,6 @@ fn pod(uid: &str, name: &str, inside: &str, created: i64) -> SeenPod {
     let fact = PodFact {
         namespace: "vcluster-team-a".into(),
         name: name.to_owned(),
-        managed_by: (inside != "(control plane)").then(|| "a".to_owned()),
         virtual_namespace: inside.into(),
     };
     SeenPod { uid: Uid::from(uid), created: Some(at(created)), fact }
@@ -80,6 +79,21 @@ both! {
         assert_eq!(known(&ledger, -3).await, []);
         let facts = ledger.pods(&Scope::everything(), &cluster(), Hour::containing(at(0))).await.unwrap();
         assert_eq!([&facts[0].fact, &facts[1].fact], [&short.fact, &long.fact]);
+    }
+
+    /// What an hour that may be measured already was made of stays: a pod that no list and no watch told of in time
+    /// is known from the last list on, as an object is that is owned.
+    async fn a_pod_that_is_learned_of_late_is_in_no_hour_before_the_last_list(home: &Home) {
+        let ledger = home.open().await;
+        let guard = ledger.acquire().await.unwrap();
+        let (watched, listed, newer) = (pod("u1", "a", "x", 10), pod("u2", "b", "x", 20), pod("u3", "c", "x", 68));
+        assert_eq!(list(&ledger, &guard, 65, &[]).await, (0, 0));
+        follow(&ledger, &guard, &[seen(&watched, 70), seen(&newer, 70)]).await;
+        assert_eq!(known(&ledger, 0).await, []);
+        assert_eq!(known(&ledger, 1).await, [row("u1", "x", 65, None), row("u3", "x", 68, None)]);
+        list(&ledger, &guard, 130, &[watched, listed, newer]).await;
+        assert_eq!(known(&ledger, 0).await, [], "a list that missed it once counts like any");
+        assert_eq!(known(&ledger, 1).await[1], row("u2", "x", 65, None));
     }
 
     /// Whole lives between two writes are kept, in the instant they had.

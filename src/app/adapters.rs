@@ -200,7 +200,6 @@ mod tests {
             fact: PodFact {
                 namespace: "vcluster-a".into(),
                 name: name.to_owned(),
-                managed_by: None,
                 virtual_namespace: inside.into(),
             },
         };

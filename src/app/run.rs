@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crate::http;
 use crate::jobs::{
-    Bell, BookKeeper, Historian, Job, KnownPast, Memory, Observer, PodKeeper, Rater, Sampler, drive,
+    Bell, BookKeeper, Historian, Job, KnownPast, Memory, Observer, PodKeeper, Rater, Sampler, Unwritten,
+    drive,
 };
 use crate::supervise::{Ended, OnError};
 
@@ -35,6 +36,7 @@ const RETRY: Duration = Duration::from_secs(15);
 struct Bells {
     observe: Bell,
     past: Bell,
+    pods: Bell,
     sample: Bell,
     rate: Bell,
     push: Bell,
@@ -119,8 +121,8 @@ impl App {
             shared: self.shared.clone(),
             clusters: self.clusters.clone(),
             rules: self.config.tenancy.clone(),
-            // Measuring and looking into the past begin with the first observation.
-            observed: bells.past.clone(),
+            // Pods are listed and hours measured after it, and looking into the past begins with the first.
+            observed: vec![bells.past.clone(), bells.pods.clone(), bells.sample.clone()],
             memory: Memory::default(),
         };
         let job = self.job("observe", OBSERVE_EVERY, &bells.observe, true);
@@ -142,7 +144,8 @@ impl App {
             return;
         }
         let (shared, settle) = (self.shared.clone(), self.config.history.settle);
-        let keeper = PodKeeper { shared, clusters, settle, listed: bells.sample.clone() };
+        let (listed, unwritten) = (bells.sample.clone(), Unwritten::default());
+        let keeper = PodKeeper { shared, clusters, settle, listed, unwritten };
         for cluster in &keeper.clusters {
             let (keeper, cluster) = (keeper.clone(), cluster.clone());
             self.shared.supervisor.spawn("watch pods", OnError::Stop, move |stop| {
@@ -150,7 +153,7 @@ impl App {
                 async move { keeper.follow(&cluster, stop).await }
             });
         }
-        let job = self.job("pods", PODS_EVERY, &Bell::new(), true);
+        let job = self.job("pods", PODS_EVERY, &bells.pods, true);
         let (board, shared) = (self.board.clone(), self.shared.clone());
         self.shared.supervisor.spawn("pods", OnError::Stop, move |stop| {
             let keeper = keeper.clone();
@@ -188,6 +191,7 @@ impl App {
             concurrency: history.concurrency,
             pause: history.pause,
             past,
+            observe: bells.observe.clone(),
             recorded: bells.rate.clone(),
             stop: self.shared.supervisor.stopping(),
         };

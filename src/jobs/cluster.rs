@@ -175,7 +175,7 @@ pub enum PodNews {
     Seen(SeenPod),
     /// A pod is no more.
     Gone(Uid),
-    /// Everything that is there has been seen.
+    /// Everything that is there has been seen, at the beginning and whenever the watch begins anew.
     Begun,
     /// It does not work, and tries again by itself.
     Broken(String),

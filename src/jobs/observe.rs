@@ -30,7 +30,7 @@ pub struct Observer {
     /// Which claims make a namespace a tenant's.
     pub rules: TenancyRules,
     /// Rung when a cluster was observed.
-    pub observed: Bell,
+    pub observed: Vec<Bell>,
     /// What was already told.
     pub memory: Memory,
 }
@@ -86,7 +86,7 @@ impl Observer {
                 "ownership changed"
             );
         }
-        self.observed.ring();
+        self.observed.iter().for_each(Bell::ring);
         Ok(spans)
     }
 

@@ -4,12 +4,16 @@
 //! had settled: all that was there in it is known by then, and nothing that is learned later changes what it was made
 //! of. So an hour measured live, after an outage or again is the same.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
 use chrono::{DateTime, Utc};
-use defray_ledger::{PodChange, Scope};
+use defray_ledger::{LedgerError, PodChange, Scope};
+use defray_pricing::names::ClusterName;
 use defray_pricing::time::Hour;
+use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -17,12 +21,13 @@ use super::observe::of_the_ledger;
 use super::runner::is_fatal;
 use super::watching::Watching;
 use super::{Bell, Cluster, PodNews, Pods, Shared};
+use crate::clock::Clock;
 use crate::rerate::{settled_at, settled_until};
 
 /// How long what a watch saw is gathered before it is written.
 const GATHER: Duration = Duration::from_millis(if cfg!(test) { 10 } else { 1000 });
 /// How long a write that failed is waited with.
-const RETRY: Duration = Duration::from_secs(if cfg!(test) { 0 } else { 15 });
+const RETRY: Duration = Duration::from_millis(if cfg!(test) { 10 } else { 15_000 });
 /// How much is gathered at most. The watch waits then, and what it loses meanwhile a list finds.
 const MOST: usize = 10_000;
 
@@ -37,18 +42,32 @@ pub struct PodKeeper {
     pub settle: Duration,
     /// Rung when pods were listed: hours may have waited for it.
     pub listed: Bell,
+    /// What was seen and is not written yet.
+    pub unwritten: Unwritten,
 }
 
-/// What was seen and is not written yet.
-#[derive(Debug)]
+/// What was seen of each cluster's pods and is not written yet.
+#[derive(Debug, Clone, Default)]
+pub struct Unwritten(Arc<std::sync::Mutex<BTreeMap<ClusterName, Arc<Mutex<Batch>>>>>);
+
+impl Unwritten {
+    fn of(&self, cluster: &ClusterName) -> Arc<Mutex<Batch>> {
+        let mut batches = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(batches.entry(cluster.clone()).or_default())
+    }
+}
+
+/// What was seen of one cluster's pods and is not written yet.
+#[derive(Debug, Default)]
 struct Batch {
     changes: Vec<PodChange>,
-    due: Instant,
-    is_refused: bool,
+    /// When it is to be written.
+    due: Option<Instant>,
 }
 
 impl PodKeeper {
-    /// Lists the pods of every cluster whose last list is from before its newest settled hour had settled.
+    /// Lists the pods of every cluster whose last list is from before its newest settled hour had settled, and that
+    /// was observed since.
     pub async fn run(&self) -> anyhow::Result<String> {
         let runs =
             self.clusters.iter().filter_map(|cluster| cluster.pods.as_deref().map(|pods| (cluster, pods)));
@@ -73,14 +92,35 @@ impl PodKeeper {
     /// Whether a list was due, and is taken in.
     async fn list(&self, cluster: &Cluster, pods: &dyn Pods) -> anyhow::Result<bool> {
         let (ledger, everything) = (&self.shared.ledger, Scope::everything());
-        let newest = settled_until(self.shared.clock.now(), self.settle);
+        let now = self.shared.clock.now();
+        let due = settled_at(settled_until(now, self.settle), self.settle);
         let last = ledger.pods_listed(&everything, &cluster.name).await?;
-        if last.is_some_and(|last| last >= settled_at(newest, self.settle)) {
+        if let Some(last) = last {
+            anyhow::ensure!(
+                last <= now,
+                "pods were listed at {}, which the clock has not reached yet; check time synchronisation: if the \
+                 clock is wrong now, set it; if it was ahead then, wait until that moment or restore the backup from \
+                 before; pods are not listed and hours are not measured until then",
+                last.format("%Y-%m-%dT%H:%M:%SZ")
+            );
+            if last >= due {
+                return Ok(false);
+            }
+        }
+        // An observation is refused where another cluster answers, or by a clock that ran ahead. So is a list.
+        let observed = ledger.observed_until(&everything, &cluster.name).await?;
+        if observed.is_none_or(|at| at < due || at > now) {
             return Ok(false);
         }
+        let at = {
+            let batch = self.unwritten.of(&cluster.name);
+            let mut batch = batch.lock().await;
+            // What was seen before the list is written before it: after it, hours may be measured from what was.
+            self.write(cluster, &mut batch).await.context("what was seen of pods cannot be written")?;
+            self.shared.clock.now()
+        };
         // In this order: what is known before the list is begun and not in it is gone.
         let before = ledger.pods_now(&everything, &cluster.name).await?;
-        let at = self.shared.clock.now();
         let listed = pods.list().await?;
         let changes = ledger.list_pods(&self.shared.guard, &cluster.name, at, &before, &listed).await?;
         if changes.opened + changes.closed > 0 {
@@ -98,8 +138,12 @@ impl PodKeeper {
     pub async fn follow(&self, cluster: &Cluster, stop: CancellationToken) -> anyhow::Result<()> {
         let Some(pods) = &cluster.pods else { return Ok(()) };
         let mut watching = Watching::new(&self.shared, cluster.name.as_str());
-        let mut batch = Batch { changes: Vec::new(), due: Instant::now(), is_refused: false };
+        let batch = self.unwritten.of(&cluster.name);
         loop {
+            let (due, is_full) = {
+                let batch = batch.lock().await;
+                (batch.due, batch.changes.len() >= MOST)
+            };
             let resume = watching.resume;
             let next = async {
                 sleep_until(resume).await;
@@ -107,60 +151,71 @@ impl PodKeeper {
             };
             tokio::select! {
                 () = stop.cancelled() => break,
-                () = sleep_until(batch.due), if !batch.changes.is_empty() => self.write(cluster, &mut batch).await?,
-                news = next, if batch.changes.len() < MOST => match news {
+                () = until(due) => self.flush(cluster, &mut *batch.lock().await, &mut watching).await?,
+                news = next, if !is_full => match news {
                     Ok(PodNews::Broken(reason)) => watching.broken(reason),
-                    Err(error) => watching.refused(format!("{error:#}")),
-                    Ok(seen) => {
-                        watching.works();
-                        batch.take(seen, self.shared.clock.now());
+                    Ok(PodNews::Begun) => watching.works(),
+                    Ok(PodNews::Seen(pod)) => {
+                        batch.lock().await.take(|at| PodChange::Seen { pod, at }, &self.shared.clock);
                     }
+                    Ok(PodNews::Gone(uid)) => {
+                        batch.lock().await.take(|at| PodChange::Gone { uid, at }, &self.shared.clock);
+                    }
+                    Err(error) => watching.refused(format!("{error:#}")),
                 }
             }
         }
-        if batch.changes.is_empty() { Ok(()) } else { self.write(cluster, &mut batch).await }
+        self.flush(cluster, &mut *batch.lock().await, &mut watching).await
     }
 
     /// What cannot be written is kept and written later.
-    async fn write(&self, cluster: &Cluster, batch: &mut Batch) -> anyhow::Result<()> {
-        let written = self.shared.ledger.follow_pods(&self.shared.guard, &cluster.name, &batch.changes).await;
-        match written.map_err(anyhow::Error::from) {
-            Ok(_) => {
-                batch.changes.clear();
-                batch.is_refused = false;
-            }
+    async fn flush(
+        &self,
+        cluster: &Cluster,
+        batch: &mut Batch,
+        watching: &mut Watching<'_>,
+    ) -> anyhow::Result<()> {
+        match self.write(cluster, batch).await.map_err(anyhow::Error::from) {
+            Ok(()) => watching.written(),
             Err(error) if is_fatal(&error) => return Err(error),
             Err(error) => {
-                if !batch.is_refused {
-                    tracing::warn!(
-                        cluster.name = %cluster.name,
-                        error = format!("{error:#}"),
-                        "what was seen of pods cannot be written and is tried again"
-                    );
-                }
-                batch.is_refused = true;
-                batch.due = Instant::now() + RETRY;
+                watching.not_written(format!("{error:#}"));
+                batch.due = Some(Instant::now() + RETRY);
             }
         }
+        Ok(())
+    }
+
+    async fn write(&self, cluster: &Cluster, batch: &mut Batch) -> Result<(), LedgerError> {
+        if !batch.changes.is_empty() {
+            self.shared.ledger.follow_pods(&self.shared.guard, &cluster.name, &batch.changes).await?;
+        }
+        *batch = Batch::default();
         Ok(())
     }
 }
 
 impl Batch {
-    fn take(&mut self, news: PodNews, at: DateTime<Utc>) {
-        let change = match news {
-            PodNews::Seen(pod) => PodChange::Seen { pod, at },
-            PodNews::Gone(uid) => PodChange::Gone { uid, at },
-            PodNews::Begun | PodNews::Broken(_) => return,
-        };
-        if self.changes.is_empty() {
-            self.due = Instant::now() + GATHER;
-        }
-        self.changes.push(change);
+    fn take(&mut self, change: impl FnOnce(DateTime<Utc>) -> PodChange, clock: &Clock) {
+        self.due.get_or_insert_with(|| Instant::now() + GATHER);
+        self.changes.push(change(clock.now()));
     }
 }
 
-/// Whether all pods that were there in an hour are known.
-pub(super) fn tells_of(listed: Option<DateTime<Utc>>, hour: Hour, settle: Duration) -> bool {
-    listed.is_some_and(|listed| listed >= settled_at(hour.next(), settle))
+async fn until(due: Option<Instant>) {
+    match due {
+        Some(due) => sleep_until(due).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Whether what was listed then tells all that was there in an hour. What was listed in the future was by a clock that
+/// was wrong.
+pub(super) fn tells_of(
+    listed: Option<DateTime<Utc>>,
+    hour: Hour,
+    settle: Duration,
+    now: DateTime<Utc>,
+) -> bool {
+    listed.is_some_and(|listed| listed <= now && listed >= settled_at(hour.next(), settle))
 }

@@ -47,7 +47,7 @@ pub struct Job {
     pub name: &'static str,
     /// How long after a run that went well.
     pub every: Duration,
-    /// How long after one that failed; longer after each that follows it.
+    /// How long after one that failed, whoever asks; longer after each that follows it.
     pub retry: Duration,
     /// On demand.
     pub bell: Bell,
@@ -163,7 +163,7 @@ where
             Err(error) => {
                 let reason = format!("{error:#}");
                 let now = Failing::after(failing.as_ref(), reason.clone());
-                if failing.is_none_or(|before| before.reason != reason) {
+                if failing.is_none_or(|before| gist(&before.reason) != gist(&reason)) {
                     tracing::warn!(job.name = job.name, error = reason, "job failed and will be tried again");
                 }
                 let pause = now.pause(&job);
@@ -175,10 +175,20 @@ where
         shared.metrics.ready.set(i64::from(board.not_ready().is_empty()));
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
-            () = job.bell.rung() => {}
+            // What rings after a failure may be a consequence of it.
+            () = job.bell.rung(), if failing.is_none() => {}
             () = stop.cancelled() => return Ok(()),
         }
     }
+}
+
+/// A reason without the moments in it: the same reason again is told once, though the clock has moved on.
+fn gist(reason: &str) -> Vec<&str> {
+    let is_moment = |word: &str| {
+        let word = word.trim_matches(|sign: char| !sign.is_ascii_alphanumeric());
+        word.parse::<DateTime<Utc>>().is_ok()
+    };
+    reason.split_whitespace().filter(|word| !is_moment(word)).collect()
 }
 
 /// Runs that failed in a row.
@@ -226,6 +236,18 @@ pub(super) fn is_fatal(error: &anyhow::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_same_reason_a_minute_later_is_the_same_reason() {
+        let said = |minute: u32| {
+            format!(
+                "the clock says 2026-10-01T00:{minute:02}:00Z, and 2026-10-01T02:00:00.5Z; wait for cluster c-1"
+            )
+        };
+        assert_eq!(gist(&said(1)), gist(&said(2)));
+        assert_ne!(gist("HTTP 500 of c-1"), gist("HTTP 503 of c-1"));
+        assert_ne!(gist("cluster c-1"), gist("cluster c-2"));
+    }
 
     #[test]
     fn a_job_that_goes_on_failing_is_tried_less_and_less_often() {

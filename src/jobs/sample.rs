@@ -37,6 +37,8 @@ pub struct Sampler {
     pub pause: Duration,
     /// Whose hours before the first observation can be measured.
     pub past: KnownPast,
+    /// Rung when an hour waits until its cluster is observed.
+    pub observe: Bell,
     /// Rung when hours were recorded.
     pub recorded: Bell,
     /// Cancelled when the daemon stops.
@@ -82,6 +84,8 @@ impl Sampler {
         let mut tried = BTreeSet::new();
         loop {
             let now = self.shared.present().await?.now;
+            // Before the timeline: it may know more than this says, and not less.
+            let observed = self.shared.ledger.observed_until(&Scope::everything(), &cluster.name).await?;
             let timeline = Arc::new(self.shared.ledger.timeline(&Scope::everything()).await?);
             let until = settled_until(now, self.settle);
             let range = hours_of(&cluster.name, cluster.since, &timeline, until);
@@ -93,9 +97,14 @@ impl Sampler {
             tally.missing = u64::try_from(absent.len())?;
             let first = self.first_measurable(cluster, &timeline, range.from);
             let listed = ledger.pods_listed(&Scope::everything(), &cluster.name).await?;
-            let pods_known = |hour: &Hour| cluster.pods.is_none() || tells_of(listed, *hour, self.settle);
+            let covers = |at, hour: &Hour| tells_of(at, *hour, self.settle, now);
+            if absent.iter().any(|hour| !covers(observed, hour)) {
+                self.observe.ring();
+            }
+            let is_known =
+                |hour: &Hour| covers(observed, hour) && (cluster.pods.is_none() || covers(listed, hour));
             let waits = |hour: &Hour| {
-                *hour < first || !pods_known(hour) || noted.get(hour).is_some_and(|note| note.next_try > now)
+                *hour < first || !is_known(hour) || noted.get(hour).is_some_and(|note| note.next_try > now)
             };
             let due = absent.into_iter().filter(|hour| !tried.contains(hour) && !waits(hour)).collect();
             let batch: Vec<Hour> = order(due).into_iter().take(BATCH).collect();

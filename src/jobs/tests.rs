@@ -202,6 +202,7 @@ async fn start(
         concurrency: 1,
         pause: Duration::ZERO,
         past,
+        observe: Bell::new(),
         recorded: Bell::new(),
         stop: stop.clone(),
     };
@@ -209,7 +210,7 @@ async fn start(
         shared: shared.clone(),
         clusters: clusters.clone(),
         rules: rules.clone(),
-        observed: Bell::new(),
+        observed: Vec::new(),
         memory: Memory::default(),
     };
     let files = Arc::new(Mutex::new(book(&[(first_edition, "0.20")])));
@@ -285,6 +286,7 @@ async fn without_a_beginning_measuring_begins_with_the_first_observation() {
     assert!(bench.recorded().await.is_empty());
     bench.observer.run().await.unwrap();
     bench.shared.clock.advance(Duration::from_hours(2));
+    bench.observer.run().await.unwrap();
     bench.sampler.run().await.unwrap();
     assert_eq!(bench.recorded().await, hours("2026-10-01T10:00:00Z", "2026-10-01T12:00:00Z"));
     bench.close().await;
@@ -304,6 +306,25 @@ async fn nothing_counts_before_it_is_known_who_owns_anything() {
     bench.sampler.run().await.unwrap();
     bench.rater.run().await.unwrap();
     assert_eq!(bench.month("2026-10").await.unwrap().0, "4.8", "24 node-hours at 0.20, all of them");
+    bench.close().await;
+}
+
+/// What is measured is made of what is known of its nodes: an hour measured before would be another one measured again.
+#[tokio::test]
+async fn an_hour_waits_until_its_cluster_was_observed_after_it_had_settled() {
+    let folder = tempfile::tempdir().unwrap();
+    let bench =
+        start(folder.path(), &Arc::new(World::default()), "2026-10-01T10:30:00Z", None, "2026-10-01").await;
+    bench.observer.run().await.unwrap();
+    bench.shared.clock.advance(Duration::from_mins(34));
+    bench.observer.run().await.unwrap();
+    bench.shared.clock.advance(Duration::from_mins(1));
+    bench.sampler.run().await.unwrap();
+    assert!(bench.recorded().await.is_empty(), "it was observed a minute before it settled");
+    bench.sampler.observe.rung().await;
+    bench.observer.run().await.unwrap();
+    bench.sampler.run().await.unwrap();
+    assert_eq!(bench.recorded().await, [hour("2026-10-01T10:00:00Z")]);
     bench.close().await;
 }
 
@@ -357,6 +378,7 @@ async fn a_forgotten_hour_is_missing_and_no_alarm_and_holds_up_nothing() {
     // The newest hour is another matter: people wait for it.
     world.forgotten.lock().unwrap().insert(hour("2026-10-02T00:00:00Z"));
     bench.shared.clock.advance(Duration::from_hours(1));
+    bench.observer.run().await.unwrap();
     assert!(bench.sampler.run().await.unwrap_err().to_string().contains("no data"));
     bench.close().await;
 }
@@ -521,6 +543,31 @@ async fn the_last_result_decides_on_readiness_and_a_failure_is_followed_by_anoth
     let now: DateTime<Utc> = bench.shared.clock.now();
     assert_eq!((last.outcome, last.last_success), (Ok("done".to_owned()), Some(now)));
     assert_eq!(runs.load(Ordering::SeqCst), 2);
+    bench.close().await;
+}
+
+/// What fails may ring for itself, as an observation that begins its watches anew.
+#[tokio::test]
+async fn a_bell_does_not_shorten_the_wait_after_a_failure() {
+    let folder = tempfile::tempdir().unwrap();
+    let bench =
+        start(folder.path(), &Arc::new(World::default()), "2026-10-02T00:05:00Z", None, "2026-10-01").await;
+    let runs = Arc::new(AtomicUsize::new(0));
+    let (counted, stop) = (Arc::clone(&runs), bench.shared.supervisor.stopping());
+    let job = Job { retry: Duration::from_millis(100), ..job(false) };
+    let bell = job.bell.clone();
+    let driven = drive(job, Board::new(), bench.shared.clone(), stop.clone(), move || {
+        counted.fetch_add(1, Ordering::SeqCst);
+        bell.ring();
+        async { anyhow::bail!("another cluster") }
+    });
+    let ending = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        stop.cancel();
+    };
+    tokio::join!(driven, ending).0.unwrap();
+    let runs = runs.load(Ordering::SeqCst);
+    assert!((2..=3).contains(&runs), "at once, after 0.1 and after 0.3 seconds: {runs}");
     bench.close().await;
 }
 

@@ -1,4 +1,4 @@
-//! Whether the watch on pods works, said once when that changes.
+//! Whether pods are followed, said once when that changes: whether the watch works, and what it saw is written.
 
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ pub(super) struct Watching<'a> {
     shared: &'a Shared,
     label: ClusterLabel,
     broken: Option<String>,
+    unwritten: Option<String>,
     delay: Duration,
     /// Before this nobody is asked.
     pub(super) resume: Instant,
@@ -27,12 +28,11 @@ impl<'a> Watching<'a> {
     pub(super) fn new(shared: &'a Shared, cluster: &str) -> Self {
         let label = ClusterLabel { cluster: cluster.to_owned() };
         shared.metrics.pod_watch_broken.get_or_create(&label).set(0);
-        Self { shared, label, broken: None, delay: DELAY_MIN, resume: Instant::now() }
+        Self { shared, label, broken: None, unwritten: None, delay: DELAY_MIN, resume: Instant::now() }
     }
 
-    /// It does not work, and tries again by itself.
+    /// The watch does not work, and tries again by itself.
     pub(super) fn broken(&mut self, reason: String) {
-        self.shared.metrics.pod_watch_broken.get_or_create(&self.label).set(1);
         if self.broken.as_ref() != Some(&reason) {
             tracing::warn!(
                 cluster.name = self.label.cluster,
@@ -40,6 +40,7 @@ impl<'a> Watching<'a> {
             );
         }
         self.broken = Some(reason);
+        self.show();
     }
 
     /// It is not to be had: it is asked for again, later each time.
@@ -49,11 +50,37 @@ impl<'a> Watching<'a> {
         self.delay = self.delay.saturating_mul(2).min(DELAY_MAX);
     }
 
+    /// All that is there was seen.
     pub(super) fn works(&mut self) {
         self.delay = DELAY_MIN;
         if self.broken.take().is_some() {
-            self.shared.metrics.pod_watch_broken.get_or_create(&self.label).set(0);
             tracing::info!(cluster.name = self.label.cluster, "the watch on pods works again");
         }
+        self.show();
+    }
+
+    /// What it saw cannot be written. It is kept.
+    pub(super) fn not_written(&mut self, reason: String) {
+        if self.unwritten.as_ref() != Some(&reason) {
+            tracing::warn!(
+                cluster.name = self.label.cluster,
+                error = reason,
+                "what was seen of pods cannot be written and is tried again"
+            );
+        }
+        self.unwritten = Some(reason);
+        self.show();
+    }
+
+    pub(super) fn written(&mut self) {
+        if self.unwritten.take().is_some() {
+            tracing::info!(cluster.name = self.label.cluster, "what was seen of pods is written again");
+        }
+        self.show();
+    }
+
+    fn show(&self) {
+        let is_broken = self.broken.is_some() || self.unwritten.is_some();
+        self.shared.metrics.pod_watch_broken.get_or_create(&self.label).set(i64::from(is_broken));
     }
 }

@@ -234,17 +234,14 @@ async fn pods_of_virtual_clusters_are_read_by_their_labels_alone() {
     let collector = collector(settings).await;
     let shown = |pod: &SeenPod| {
         let fact = pod.fact.clone();
-        (fact.name, fact.managed_by, fact.virtual_namespace.as_str().to_string())
+        (fact.name, fact.virtual_namespace.as_str().to_string())
     };
     let ours = |pod: &SeenPod| pod.fact.namespace.as_str() == "vcluster-pods";
     let mut listed: Vec<_> =
         collector.pods().await.unwrap().iter().filter(|pod| ours(pod)).map(shown).collect();
     listed.sort();
     let text = str::to_string;
-    let expected = [
-        (text("a-0"), None, text("(control plane)")),
-        (text("web-x-shop-x-a"), Some(text("a")), text("shop")),
-    ];
+    let expected = [(text("a-0"), text("(control plane)")), (text("web-x-shop-x-a"), text("shop"))];
     assert_eq!(listed, expected);
 
     let mut changes = collector.pod_changes();

@@ -1,18 +1,23 @@
 //! A pod that is gone before its hour is measured keeps its virtual namespace, by the daemon's own path.
 
 use std::path::Path;
+use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
 use defray::app::{App, Setup, check, connect};
 use defray::clock::Clock;
+use defray::collect::kubernetes::{KubernetesError, PodSource, Settings};
 use defray::config::{Config, Environment};
 use defray::jobs::{Known, Shared};
+use defray::telemetry::{ClusterLabel, JobOutcome};
 use defray_ledger::{Ledger, PodFact, RecordedHour, Scope};
-use defray_pricing::names::{ClusterName, VirtualNamespace};
+use defray_pricing::names::{ClusterName, Uid, VirtualNamespace};
 use defray_pricing::ownership::Span;
 use defray_pricing::time::{Hour, HourRange};
 use defray_pricing::usage::UsageHour;
+use futures::StreamExt;
 
+use super::{collector, settings};
 use crate::harness::{ApiServer, Prometheus, Series, Who, eventually, folder};
 
 const BOOK: &str = "version: \"1\"\ncurrency: EUR\neffective_from: 2020-01-01\nidle: even\npools: [{pool: \"*\", model: \
@@ -25,15 +30,15 @@ fn an_hour() -> Hour {
     Hour::containing(now - TimeDelta::hours(2))
 }
 
-fn configuration(home: &Path, hour: Hour, api: &ApiServer, prometheus: &Prometheus) -> Config {
+fn configuration(home: &Path, hour: Hour, api: &ApiServer, prometheus: &str, more: &str) -> Config {
     std::fs::create_dir(home.join("ledger")).unwrap();
     std::fs::write(home.join("book.yaml"), BOOK).unwrap();
     let text = format!(
         "price_book: [book.yaml]\nledger: {{location: ledger}}\nhttp: {{listen: '127.0.0.1:0'}}\n\
          history: {{since: '{since}'}}\nclusters:\n- name: c\n  prometheus: {{url: '{url}'}}\n  \
-         kubernetes: {{kubeconfig: '{kubeconfig}', list_pods: true, tenants: {{enabled: false}}}}\n",
+         kubernetes: {{kubeconfig: '{kubeconfig}', list_pods: true, tenants: {{enabled: false}}{more}}}\n",
         since = hour.start().format("%Y-%m-%dT%H:%M:%SZ"),
-        url = prometheus.url(),
+        url = prometheus,
         kubeconfig = api.kubeconfig(Who::Admin).display(),
     );
     std::fs::write(home.join("defray.yaml"), text).unwrap();
@@ -123,7 +128,7 @@ async fn recorded(ledger: &Ledger, hour: Hour) -> Option<UsageHour> {
 async fn a_pod_that_is_gone_before_its_hour_is_measured_keeps_its_virtual_namespace() {
     let (api, prometheus) = tokio::join!(ApiServer::shared(), Prometheus::start());
     let (home, hour) = (folder(), an_hour());
-    let config = configuration(home.path(), hour, api, &prometheus);
+    let config = configuration(home.path(), hour, api, prometheus.url(), "");
     api.apply("apiVersion: v1\nkind: Namespace\nmetadata: {name: vcluster-gone}\n").await;
     let findings = check(&config, &Clock::wall()).await;
     let labels = findings.iter().find(|finding| finding.subject.contains("labels of vClusters")).unwrap();
@@ -171,6 +176,58 @@ async fn a_pod_that_is_gone_before_its_hour_is_measured_keeps_its_virtual_namesp
         let again = RecordedHour { usage, measured_at: shared.clock.now() };
         let recorded = ledger.record(&shared.guard, vec![again]).await.unwrap().remove(0);
         assert_eq!((recorded.revision, recorded.changed), (1, false));
+    })
+    .await;
+}
+
+/// By a wrong kubeconfig all pods that are known would end, and strangers be taken in.
+#[tokio::test]
+async fn the_pods_of_another_cluster_are_neither_listed_nor_watched() {
+    let api = ApiServer::shared().await;
+    api.apply("apiVersion: v1\nkind: Namespace\nmetadata: {name: vcluster-strange}\n").await;
+    api.apply(
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: web, namespace: vcluster-strange, labels: \
+         {vcluster.loft.sh/managed-by: a, vcluster.loft.sh/namespace: shop}}\n\
+         spec: {containers: [{name: main, image: none}]}\n",
+    )
+    .await;
+    let (_, namespace) = api.get(Who::Admin, "/api/v1/namespaces/kube-system").await;
+    let right = Uid::from(namespace["metadata"]["uid"].as_str().unwrap());
+    for (uid, ours) in [(right, true), (Uid::from("another"), false)] {
+        let settings = Settings {
+            pods: Some(PodSource::default()),
+            cluster_uid: Some(uid),
+            ..settings(&api.kubeconfig(Who::Admin))
+        };
+        let collector = collector(settings).await;
+        let listed = collector.pods().await;
+        assert_eq!(listed.is_ok(), ours, "{listed:?}");
+        assert!(ours || matches!(listed, Err(KubernetesError::AnotherCluster { .. })));
+        let mut changes = collector.pod_changes();
+        for _ in 0..2 {
+            let told = tokio::time::timeout(Duration::from_secs(20), changes.next()).await.unwrap().unwrap();
+            assert_eq!(told.is_ok(), ours, "{told:?}");
+        }
+    }
+}
+
+/// What fails is tried less and less often, even where the watches work: their beginning is no reason to try again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_daemon_before_another_cluster_does_not_ask_it_all_the_time() {
+    let (api, home, hour) = (ApiServer::shared().await, folder(), an_hour());
+    let config = configuration(home.path(), hour, api, "http://127.0.0.1:9", ", cluster_uid: another");
+    daemon(&config, hour, 25, async |shared| {
+        let failures = |job| {
+            let label = JobOutcome { job, outcome: "failure" };
+            shared.metrics.job_runs.get_or_create(&label).get()
+        };
+        eventually("it was observed", async || failures("observe") > 0).await;
+        tokio::time::sleep(Duration::from_secs(6)).await;
+        for job in ["observe", "pods"] {
+            assert!(failures(job) <= 2, "{job}: {}", failures(job));
+        }
+        let broken = ClusterLabel { cluster: "c".to_owned() };
+        assert_eq!(shared.metrics.pod_watch_broken.get_or_create(&broken).get(), 1);
     })
     .await;
 }

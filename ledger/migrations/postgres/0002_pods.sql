@@ -7,7 +7,6 @@ CREATE TABLE pods (
     n                 BIGINT NOT NULL CHECK (n >= 1),
     namespace         TEXT COLLATE "C" NOT NULL,
     name              TEXT COLLATE "C" NOT NULL,
-    managed_by        TEXT COLLATE "C",
     virtual_namespace TEXT COLLATE "C" NOT NULL,
     since             BIGINT NOT NULL,
     until             BIGINT CHECK (until >= since),
@@ -25,8 +24,7 @@ CREATE TABLE pod_lists (
 CREATE TRIGGER pods_only_end BEFORE UPDATE ON pods FOR EACH ROW
 WHEN (OLD.until IS NOT NULL OR NEW.until IS NULL OR NEW.cluster <> OLD.cluster OR NEW.uid <> OLD.uid
   OR NEW.n <> OLD.n OR NEW.namespace <> OLD.namespace OR NEW.name <> OLD.name
-  OR NEW.managed_by IS DISTINCT FROM OLD.managed_by OR NEW.virtual_namespace <> OLD.virtual_namespace
-  OR NEW.since <> OLD.since)
+  OR NEW.virtual_namespace <> OLD.virtual_namespace OR NEW.since <> OLD.since)
 EXECUTE FUNCTION ledger_refuse('a span of a pod only ever ends');
 CREATE TRIGGER pods_no_delete BEFORE DELETE ON pods FOR EACH ROW WHEN (OLD.until IS NULL)
 EXECUTE FUNCTION ledger_refuse('a pod that is there is never forgotten');

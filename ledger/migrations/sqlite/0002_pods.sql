@@ -7,7 +7,6 @@ CREATE TABLE pods (
     n                 INTEGER NOT NULL CHECK (n >= 1),
     namespace         TEXT NOT NULL,
     name              TEXT NOT NULL,
-    managed_by        TEXT,
     virtual_namespace TEXT NOT NULL,
     since             INTEGER NOT NULL,
     until             INTEGER CHECK (until >= since),
@@ -25,8 +24,7 @@ CREATE TABLE pod_lists (
 CREATE TRIGGER pods_only_end BEFORE UPDATE ON pods
 WHEN OLD.until IS NOT NULL OR NEW.until IS NULL OR NEW.cluster <> OLD.cluster OR NEW.uid <> OLD.uid
   OR NEW.n <> OLD.n OR NEW.namespace <> OLD.namespace OR NEW.name <> OLD.name
-  OR NEW.managed_by IS NOT OLD.managed_by OR NEW.virtual_namespace <> OLD.virtual_namespace
-  OR NEW.since <> OLD.since
+  OR NEW.virtual_namespace <> OLD.virtual_namespace OR NEW.since <> OLD.since
 BEGIN SELECT RAISE(ABORT, 'a span of a pod only ever ends'); END;
 CREATE TRIGGER pods_no_delete BEFORE DELETE ON pods WHEN OLD.until IS NULL
 BEGIN SELECT RAISE(ABORT, 'a pod that is there is never forgotten'); END;

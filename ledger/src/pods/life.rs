@@ -13,9 +13,9 @@ use crate::instant::micros;
 use crate::ownership::Changes;
 use crate::transaction::Transaction;
 
-const PODS: &str = "pods (cluster, uid, n, namespace, name, managed_by, virtual_namespace, since, until)";
-/// Pods looked up by one statement.
-const LOOKED_UP: usize = 500;
+const PODS: &str = "pods (cluster, uid, n, namespace, name, virtual_namespace, since, until)";
+/// Pods looked up or ended by one statement.
+const AT_ONCE: usize = 500;
 
 /// The latest span that is stored of a pod, and those that follow it.
 #[derive(Debug, Default)]
@@ -49,12 +49,14 @@ impl Life {
         self.spans.push(Stretch { n, fact, since, until, is_stored: false, ended: false });
     }
 
-    fn see(&mut self, pod: &SeenPod, at: DateTime<Utc>) {
-        let Some(last) = self.spans.last_mut() else {
-            // The API server's clock may be ahead of ours.
-            return self.begin(&pod.fact, micros(pod.created.map_or(at, |created| created.min(at))));
-        };
+    /// `listed` is when all pods were last listed.
+    fn see(&mut self, pod: &SeenPod, at: DateTime<Utc>, listed: Option<i64>) {
         let at = micros(at);
+        let Some(last) = self.spans.last_mut() else {
+            let made = pod.created.map_or(at, micros);
+            // The API server's clock may be ahead of ours.
+            return self.begin(&pod.fact, listed.map_or(made, |listed| made.max(listed)).min(at));
+        };
         match last.until {
             None if last.fact == pod.fact => {}
             None => {
@@ -83,6 +85,7 @@ pub(super) async fn apply(
     cluster: &ClusterName,
     changes: &[PodChange],
 ) -> Result<Changes, LedgerError> {
+    let listed = last_list(tx, cluster).await?;
     let mut lives = BTreeMap::new();
     for change in changes {
         lives.entry(change.uid()).or_insert_with(Life::default);
@@ -91,11 +94,11 @@ pub(super) async fn apply(
     for change in changes {
         let life = lives.entry(change.uid()).or_default();
         match change {
-            PodChange::Seen { pod, at } => life.see(pod, *at),
+            PodChange::Seen { pod, at } => life.see(pod, *at, listed),
             PodChange::Gone { at, .. } => life.lose(*at),
         }
     }
-    let (mut begun, mut done) = (Vec::new(), Changes::default());
+    let (mut begun, mut ended, mut done) = (Vec::new(), Vec::new(), Changes::default());
     for (uid, life) in lives {
         for span in life.spans {
             done.closed = done.closed.saturating_add(u64::from(span.ended));
@@ -103,16 +106,42 @@ pub(super) async fn apply(
                 done.opened = done.opened.saturating_add(1);
                 begun.push(row(cluster, uid, span));
             } else if span.ended {
-                tx.execute(
-                    "UPDATE pods SET until = $4 WHERE cluster = $1 AND uid = $2 AND n = $3",
-                    args![cluster.as_str(), uid.as_str(), span.n, span.until],
-                )
-                .await?;
+                ended.push(args![uid.as_str(), span.n, span.until]);
             }
         }
     }
+    end(tx, cluster, ended).await?;
     tx.insert(PODS, begun).await?;
     Ok(done)
+}
+
+/// When all pods of a cluster were last listed.
+pub(super) async fn last_list(
+    tx: &mut Transaction,
+    cluster: &ClusterName,
+) -> Result<Option<i64>, LedgerError> {
+    let row = tx.fetch_one("SELECT last FROM pod_lists WHERE cluster = $1", args![cluster.as_str()]).await?;
+    row.map(|mut row| row.int()).transpose()
+}
+
+/// Ends spans: which pod, which of its spans, when.
+async fn end(tx: &mut Transaction, cluster: &ClusterName, ended: Vec<Vec<Value>>) -> Result<(), LedgerError> {
+    let mut ended = ended.into_iter().peekable();
+    while ended.peek().is_some() {
+        let (mut values, mut rows) = (args![cluster.as_str()], Vec::new());
+        for row in ended.by_ref().take(AT_ONCE) {
+            let places: Vec<_> = (1..=row.len()).map(|n| format!("${}", values.len() + n)).collect();
+            rows.push(format!("({})", places.join(", ")));
+            values.extend(row);
+        }
+        let sql = format!(
+            "UPDATE pods SET until = ended.column3 FROM (VALUES {}) AS ended \
+             WHERE pods.cluster = $1 AND pods.uid = ended.column1 AND pods.n = ended.column2",
+            rows.join(", ")
+        );
+        tx.execute(AssertSqlSafe(sql), values).await?;
+    }
+    Ok(())
 }
 
 fn row(cluster: &ClusterName, uid: &Uid, span: Stretch) -> Vec<Value> {
@@ -122,7 +151,6 @@ fn row(cluster: &ClusterName, uid: &Uid, span: Stretch) -> Vec<Value> {
         span.n,
         span.fact.namespace.as_str(),
         span.fact.name,
-        span.fact.managed_by,
         span.fact.virtual_namespace.as_str(),
         span.since,
         span.until,
@@ -136,7 +164,7 @@ async fn look_up(
     lives: &mut BTreeMap<&Uid, Life>,
 ) -> Result<(), LedgerError> {
     let uids: Vec<Uid> = lives.keys().map(|uid| (*uid).clone()).collect();
-    for some in uids.chunks(LOOKED_UP) {
+    for some in uids.chunks(AT_ONCE) {
         let mut values = args![cluster.as_str()];
         let mut places = Vec::with_capacity(some.len());
         for uid in some {
@@ -144,7 +172,7 @@ async fn look_up(
             places.push(format!("${}", values.len()));
         }
         let sql = format!(
-            "SELECT uid, n, namespace, name, managed_by, virtual_namespace, since, until FROM pods p \
+            "SELECT uid, n, namespace, name, virtual_namespace, since, until FROM pods p \
              WHERE cluster = $1 AND uid IN ({}) \
              AND n = (SELECT MAX(n) FROM pods q WHERE q.cluster = p.cluster AND q.uid = p.uid)",
             places.join(", ")
@@ -161,12 +189,11 @@ async fn look_up(
     Ok(())
 }
 
-/// The columns `namespace, name, managed_by, virtual_namespace`.
+/// The columns `namespace, name, virtual_namespace`.
 pub(super) fn fact(row: &mut Fields) -> Result<PodFact, LedgerError> {
     Ok(PodFact {
         namespace: Namespace::from(row.text()?),
         name: row.text()?,
-        managed_by: row.text_or()?,
         virtual_namespace: VirtualNamespace::from(row.text()?),
     })
 }

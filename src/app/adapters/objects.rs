@@ -1,6 +1,7 @@
 //! An API server, connected when it is first needed, and anew after it failed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use defray_ledger::SeenPod;
 use futures::StreamExt;
@@ -17,6 +18,8 @@ pub(super) struct Objects {
     collector: Mutex<Option<kubernetes::Collector>>,
     wakes: Following<kubernetes::Wake>,
     pods: Following<Result<kubernetes::PodEvent, Finding>>,
+    /// Whether the watches still have a connection that was given up.
+    outdated: AtomicBool,
     /// What is wrong with the watches that are broken.
     broken: Mutex<BTreeMap<kubernetes::Kind, Finding>>,
 }
@@ -64,6 +67,7 @@ impl Objects {
             collector: Mutex::new(None),
             wakes: Following::new(),
             pods: Following::new(),
+            outdated: AtomicBool::new(false),
             broken: Mutex::new(BTreeMap::new()),
         }
     }
@@ -95,11 +99,26 @@ impl Objects {
         }
     }
 
-    /// Credentials and addresses may have been renewed: whatever comes next connects anew, the watches too.
-    async fn reconnect(&self) {
-        *self.collector.lock().await = None;
-        self.wakes.renewed.notify_one();
-        self.pods.renewed.notify_one();
+    /// Credentials and addresses may have been renewed: after a failure whatever comes next connects anew. The
+    /// watches follow once that has answered. If they followed at once, each beginning of theirs would ask for the
+    /// next failure.
+    async fn answered<T>(&self, answer: Result<T, kubernetes::KubernetesError>) -> anyhow::Result<T> {
+        match answer {
+            Ok(answer) => {
+                if self.outdated.swap(false, Ordering::SeqCst) {
+                    self.wakes.renewed.notify_one();
+                    self.pods.renewed.notify_one();
+                }
+                Ok(answer)
+            }
+            Err(error) => {
+                if error.calls_for_a_new_connection() {
+                    *self.collector.lock().await = None;
+                    self.outdated.store(true, Ordering::SeqCst);
+                }
+                Err(with_mend(&error))
+            }
+        }
     }
 }
 
@@ -109,13 +128,7 @@ impl Observe for Objects {
             let collector = self.collector().await?;
             let observing: BoxFuture<'_, Result<kubernetes::Observed, kubernetes::KubernetesError>> =
                 Box::pin(collector.observe());
-            let observed = match observing.await {
-                Ok(observed) => observed,
-                Err(error) => {
-                    self.reconnect().await;
-                    return Err(with_mend(&error));
-                }
-            };
+            let observed = self.answered(observing.await).await?;
             let problems: BTreeSet<String> = observed.problems.iter().map(in_words).collect();
             anyhow::ensure!(problems.is_empty(), "{}", problems.into_iter().collect::<Vec<_>>().join("; "));
             let skipped = observed.skipped.iter().map(ToString::to_string).collect();
@@ -144,16 +157,7 @@ impl Pods for Objects {
             let collector = self.collector().await?;
             let listing: BoxFuture<'_, Result<Vec<SeenPod>, kubernetes::KubernetesError>> =
                 Box::pin(collector.pods());
-            match listing.await {
-                Ok(pods) => Ok(pods),
-                Err(error) => {
-                    // What the API server refuses, it refuses over a new connection too.
-                    if !matches!(error, kubernetes::KubernetesError::Refused(_)) {
-                        self.reconnect().await;
-                    }
-                    Err(with_mend(&error))
-                }
-            }
+            self.answered(listing.await).await
         })
     }
 

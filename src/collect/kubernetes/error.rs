@@ -126,6 +126,21 @@ impl KubernetesError {
         .to_string()
     }
 
+    /// Whether the way in may be another one by now: credentials and addresses are renewed. What the API refuses,
+    /// or is too slow to say, it is over a new connection too.
+    pub const fn calls_for_a_new_connection(&self) -> bool {
+        match self {
+            Self::Access { .. }
+            | Self::Unreachable { .. }
+            | Self::Untrusted { .. }
+            | Self::Unauthorised { .. }
+            | Self::NotKubernetes { .. }
+            | Self::AnotherCluster { .. }
+            | Self::NoKubeSystem { .. } => true,
+            Self::TooSlow { .. } | Self::Incomplete { .. } | Self::Refused(_) => false,
+        }
+    }
+
     /// As one of the findings of a check.
     pub fn finding(&self, subject: impl Into<String>) -> Finding {
         Finding::wrong(subject, self.to_string(), self.mend())

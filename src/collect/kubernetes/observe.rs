@@ -111,17 +111,22 @@ impl Observed {
     /// of somebody else's or nobody's namespaces would end everything that is known of ours.
     fn recognise(&self, url: &str, expected: Option<&Uid>) -> Result<(), KubernetesError> {
         let unreadable = self.skipped.iter().any(|skipped| skipped.resource == "Namespace kube-system");
-        match (expected, &self.cluster_uid) {
-            (Some(expected), Some(found)) if expected != found => Err(KubernetesError::AnotherCluster {
-                url: url.to_string(),
-                expected: expected.to_string(),
-                found: found.to_string(),
-            }),
-            (_, None) if self.observation.namespaces.is_some() && !unreadable => {
-                Err(KubernetesError::NoKubeSystem { url: url.to_string() })
-            }
-            _ => Ok(()),
+        if self.cluster_uid.is_none() && (self.observation.namespaces.is_none() || unreadable) {
+            return Ok(());
         }
+        recognise(url, expected, self.cluster_uid.as_ref())
+    }
+}
+
+fn recognise(url: &str, expected: Option<&Uid>, found: Option<&Uid>) -> Result<(), KubernetesError> {
+    let url = url.to_string();
+    match (expected, found) {
+        (Some(expected), Some(found)) if expected != found => {
+            let (expected, found) = (expected.to_string(), found.to_string());
+            Err(KubernetesError::AnotherCluster { url, expected, found })
+        }
+        (_, None) => Err(KubernetesError::NoKubeSystem { url }),
+        _ => Ok(()),
     }
 }
 
@@ -139,6 +144,21 @@ impl Collector {
         seen.observation.nodes = seen.keep(self.list_nodes().await?);
         seen.observation.tenants = seen.keep(self.list_tenants().await?);
         Ok(seen)
+    }
+
+    /// Refuses what is not the cluster that is meant, as [`Self::observe`] does, for whoever lists no namespaces.
+    pub(super) async fn recognised(&self) -> Result<(), KubernetesError> {
+        let api: Api<PartialObjectMeta<Namespace>> = Api::all(self.lists.clone());
+        let params = ListParams::default().fields("metadata.name=kube-system");
+        let listed = self.complete(Kind::Namespaces, &params, pages(&api), |object| object.metadata).await;
+        let found = match listed {
+            Ok(found) => found.into_iter().find(|namespace| namespace.name.as_deref() == Some("kube-system")),
+            // Not allowed to list them is another matter.
+            Err(KubernetesError::Refused(_)) => return Ok(()),
+            Err(broken) => return Err(broken),
+        };
+        let found = found.and_then(|namespace| namespace.uid).map(|uid| Uid::from(uid.as_str()));
+        recognise(&self.url, self.settings.cluster_uid.as_ref(), found.as_ref())
     }
 
     async fn list_namespaces(&self) -> Result<Rows<NamespaceFact>, KubernetesError> {

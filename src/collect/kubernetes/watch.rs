@@ -2,6 +2,7 @@
 
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeSet, HashMap};
+use std::fmt::Debug;
 use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
@@ -11,8 +12,8 @@ use k8s_openapi::api::core::v1::{Namespace, Node};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{Api, ResourceExt};
 use kube::core::{ApiResource, DynamicObject, PartialObjectMeta};
-use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event};
+use serde::de::DeserializeOwned;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
 
 use super::Collector;
@@ -21,6 +22,10 @@ use super::observe::SlimNode;
 use super::permissions::Kind;
 use crate::collect::Finding;
 
+/// How long after it broke a watch begins anew, at first.
+const DELAY_MIN: Duration = Duration::from_millis(if cfg!(test) { 20 } else { 1000 });
+/// How long at most.
+const DELAY_MAX: Duration = Duration::from_secs(30);
 /// How many changes one wake-up may gather.
 const GATHERED: usize = 10_000;
 
@@ -47,17 +52,16 @@ impl Collector {
     pub fn changes(&self) -> BoxStream<'static, Wake> {
         let mut signs: Vec<BoxStream<'static, Sign>> = vec![self.ticks().boxed()];
         let namespaces: Api<PartialObjectMeta<Namespace>> = Api::all(self.watches.clone());
-        let namespaces = watcher::watcher(namespaces, self.watch_config());
         signs.push(self.signs(Kind::Namespaces, namespaces, |object| fingerprint(&object.metadata, &())));
         let nodes: Api<SlimNode> = Api::all_with(self.watches.clone(), &ApiResource::erase::<Node>(&()));
-        signs.push(self.signs(Kind::Nodes, watcher::watcher(nodes, self.watch_config()), |object| {
+        signs.push(self.signs(Kind::Nodes, nodes, |object| {
             let taints = object.spec.taints.iter().flatten();
             let taints: Vec<_> = taints.map(|taint| (&taint.key, &taint.value, &taint.effect)).collect();
             fingerprint(&object.metadata, &taints)
         }));
         if let Some(resource) = &self.tenant {
             let tenants: Api<DynamicObject> = Api::all_with(self.watches.clone(), resource);
-            signs.push(self.signs(Kind::Tenants, watcher::watcher(tenants, self.watch_config()), |object| {
+            signs.push(self.signs(Kind::Tenants, tenants, |object| {
                 // The status is an operator's diary; field paths may point anywhere else.
                 let fields = object.data.as_object().into_iter().flatten();
                 let fields: Vec<_> = fields
@@ -90,19 +94,18 @@ impl Collector {
     fn signs<K>(
         &self,
         kind: Kind,
-        watch: impl Stream<Item = watcher::Result<Event<K>>> + Send + 'static,
+        api: Api<K>,
         fingerprint: impl Fn(&K) -> u64 + Send + 'static,
     ) -> BoxStream<'static, Sign>
     where
-        K: ResourceExt + Send + 'static,
+        K: ResourceExt + Clone + DeserializeOwned + Debug + Send + 'static,
     {
-        let collector = self.clone();
+        let (collector, config) = (self.clone(), self.watch_config());
         let mut known: HashMap<String, u64> = HashMap::new();
-        watch
-            .default_backoff()
+        renewed(move || collector.watched(kind, api.clone(), config.clone()))
             .filter_map(move |event| {
                 let sign = match event {
-                    Err(error) => Some(Sign::Trouble(kind, collector.trouble(kind, &error))),
+                    Err(trouble) => Some(Sign::Trouble(kind, trouble)),
                     Ok(event) => notable(&mut known, event, &fingerprint).then_some(Sign::Changed(kind)),
                 };
                 std::future::ready(sign)
@@ -110,7 +113,17 @@ impl Collector {
             .boxed()
     }
 
-    pub(super) fn trouble(&self, kind: Kind, error: &watcher::Error) -> Finding {
+    /// A watch, and what keeps it from working.
+    pub(super) fn watched<K>(&self, kind: Kind, api: Api<K>, config: watcher::Config) -> Watch<K>
+    where
+        K: ResourceExt + Clone + DeserializeOwned + Debug + Send + 'static,
+    {
+        let collector = self.clone();
+        let events = watcher::watcher(api, config);
+        events.map(move |event| event.map_err(|error| collector.trouble(kind, &error))).boxed()
+    }
+
+    fn trouble(&self, kind: Kind, error: &watcher::Error) -> Finding {
         use watcher::Error::{InitialListFailed, WatchFailed, WatchStartFailed};
         let subject = |verb| format!("Kubernetes: {verb} {}", self.resource(kind));
         let refused = |verb, error: &kube::Error| match self.explain(kind, verb, error) {
@@ -127,6 +140,45 @@ impl Collector {
             ),
         }
     }
+}
+
+/// What a watch sees, or why it does not.
+pub(super) type Watch<K> = BoxStream<'static, Result<Event<K>, Finding>>;
+
+/// A watch that begins anew after it broke; later, if it had not held for long. Left to itself it would go on where
+/// it broke without a word, and nobody would hear that it works again.
+pub(super) fn renewed<K: Send + 'static>(begin: impl Fn() -> Watch<K> + Send + 'static) -> Watch<K> {
+    struct Renewed<K, Begin> {
+        begin: Begin,
+        watch: Option<(Instant, Watch<K>)>,
+        delay: Duration,
+    }
+    let renewed = Renewed { begin, watch: None, delay: Duration::ZERO };
+    stream::unfold(renewed, async |mut renewed| {
+        loop {
+            let (since, mut watch) = if let Some(held) = renewed.watch.take() {
+                held
+            } else {
+                sleep(renewed.delay).await;
+                (Instant::now(), (renewed.begin)())
+            };
+            let trouble = match watch.next().await {
+                Some(Ok(event)) => {
+                    renewed.watch = Some((since, watch));
+                    return Some((Ok(event), renewed));
+                }
+                Some(Err(trouble)) => Some(trouble),
+                None => None,
+            };
+            let was_well = since.elapsed() > DELAY_MAX;
+            let longer = renewed.delay.saturating_mul(2).clamp(DELAY_MIN, DELAY_MAX);
+            renewed.delay = if was_well { DELAY_MIN } else { longer };
+            if let Some(trouble) = trouble {
+                return Some((Err(trouble), renewed));
+            }
+        }
+    })
+    .boxed()
 }
 
 /// Whether an event could have changed a fact.
@@ -187,7 +239,11 @@ fn gather(
 impl Wake {
     fn add(&mut self, sign: Sign) {
         match sign {
-            Sign::Changed(kind) => drop(self.changed.insert(kind)),
+            Sign::Changed(kind) => {
+                self.changed.insert(kind);
+                // It has begun anew since.
+                self.troubles.retain(|(troubled, _)| *troubled != kind);
+            }
             Sign::Due => self.due = true,
             Sign::Trouble(kind, finding) => {
                 let trouble = (kind, finding);
@@ -206,6 +262,9 @@ impl Wake {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use serde_json::json;
 
     use super::*;
@@ -234,6 +293,45 @@ mod tests {
         assert!(notable(Event::Apply(node("u2", "b", "4"))), "made again under its old name");
         assert!(notable(Event::Delete(node("u2", "b", "5"))));
         assert!(notable(Event::Apply(node("u2", "b", "6"))));
+    }
+
+    /// A watch that sees one node and breaks.
+    fn brittle(begun: &Arc<AtomicUsize>) -> Watch<SlimNode> {
+        begun.fetch_add(1, Ordering::SeqCst);
+        let trouble = Finding::wrong("s", "m", "x");
+        let events =
+            [Ok(Event::Init), Ok(Event::InitDone), Ok(Event::Apply(node("u", "a", "1"))), Err(trouble)];
+        stream::iter(events).chain(stream::pending()).boxed()
+    }
+
+    #[tokio::test]
+    async fn a_watch_that_broke_begins_anew_and_says_so_later_each_time() {
+        let begun = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&begun);
+        let started = Instant::now();
+        let mut watch = renewed(move || brittle(&counted));
+        let (mut told, mut at) = (Vec::new(), Vec::new());
+        while at.len() < 4 {
+            match watch.next().await.unwrap() {
+                Ok(Event::InitDone) => at.push(started.elapsed()),
+                Ok(_) => {}
+                Err(trouble) => told.push(trouble),
+            }
+        }
+        for (n, least) in [(1, DELAY_MIN), (2, DELAY_MIN * 3), (3, DELAY_MIN * 7)] {
+            assert!(at[n] >= least, "{at:?}");
+        }
+        assert_eq!((told.len(), begun.load(Ordering::SeqCst)), (3, 4));
+    }
+
+    #[test]
+    fn a_watch_that_broke_and_began_anew_within_one_wake_up_is_no_trouble() {
+        let mut wake = Wake::default();
+        wake.add(Sign::Trouble(Kind::Nodes, Finding::wrong("s", "m", "x")));
+        wake.add(Sign::Trouble(Kind::Tenants, Finding::wrong("s", "m", "x")));
+        wake.add(Sign::Changed(Kind::Nodes));
+        let troubled: Vec<_> = wake.troubles.iter().map(|(kind, _)| *kind).collect();
+        assert_eq!(troubled, [Kind::Tenants]);
     }
 
     #[tokio::test]

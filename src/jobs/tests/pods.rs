@@ -12,6 +12,8 @@ struct Podded {
     listed: Mutex<anyhow::Result<Vec<SeenPod>>>,
     news: tokio::sync::Mutex<mpsc::UnboundedReceiver<anyhow::Result<PodNews>>>,
     asked: AtomicUsize,
+    /// Cancelled in the instant it tells something.
+    stop: Mutex<Option<CancellationToken>>,
 }
 
 impl Pods for Podded {
@@ -28,7 +30,12 @@ impl Pods for Podded {
     fn next(&self) -> BoxFuture<'_, anyhow::Result<PodNews>> {
         Box::pin(async {
             match self.news.lock().await.recv().await {
-                Some(news) => news,
+                Some(news) => {
+                    if let Some(stop) = &*self.stop.lock().unwrap() {
+                        stop.cancel();
+                    }
+                    news
+                }
                 None => std::future::pending().await,
             }
         })
@@ -39,7 +46,6 @@ fn pod(name: &str, created: &str) -> SeenPod {
     let fact = PodFact {
         namespace: Namespace::from("vcluster-a"),
         name: name.to_owned(),
-        managed_by: Some("a".to_owned()),
         virtual_namespace: "shop".into(),
     };
     SeenPod { uid: Uid::from(format!("uid-{name}")), created: Some(created.parse().unwrap()), fact }
@@ -57,6 +63,7 @@ async fn podded(
         listed: Mutex::new(Ok(Vec::new())),
         news: tokio::sync::Mutex::new(news),
         asked: AtomicUsize::new(0),
+        stop: Mutex::new(None),
     });
     let mut cluster = bench.sampler.clusters[0].clone();
     cluster.pods = Some(Arc::clone(&pods) as Arc<dyn Pods>);
@@ -66,6 +73,7 @@ async fn podded(
         clusters: vec![cluster],
         settle: SETTLE,
         listed: Bell::new(),
+        unwritten: Unwritten::default(),
     };
     (bench, keeper, pods, tell)
 }
@@ -94,6 +102,12 @@ async fn an_hour_waits_until_pods_were_listed_after_it_had_settled() {
     bench.observer.run().await.unwrap();
     assert_eq!(keeper.run().await.unwrap(), "1 lists of pods");
     bench.shared.clock.advance(Duration::from_mins(36));
+    assert_eq!(
+        keeper.run().await.unwrap(),
+        "0 lists of pods",
+        "whose they are is not known before it is observed"
+    );
+    bench.observer.run().await.unwrap();
     bench.sampler.run().await.unwrap();
     assert!(bench.recorded().await.is_empty(), "the list is from within the hour");
 
@@ -121,7 +135,7 @@ async fn an_hour_waits_until_pods_were_listed_after_it_had_settled() {
 async fn a_pod_that_is_gone_before_its_hour_is_measured_is_known_to_it_whenever_it_is_measured() {
     let folder = tempfile::tempdir().unwrap();
     let world = Arc::new(World::default());
-    let (bench, keeper, _pods, tell) = podded(folder.path(), &world, "2026-10-01T09:30:00Z").await;
+    let (bench, keeper, pods, tell) = podded(folder.path(), &world, "2026-10-01T09:30:00Z").await;
     bench.observer.run().await.unwrap();
     let short = pod("short", "2026-10-01T09:29:30Z");
     tell.send(Ok(PodNews::Begun)).unwrap();
@@ -134,17 +148,24 @@ async fn a_pod_that_is_gone_before_its_hour_is_measured_is_known_to_it_whenever_
     assert_eq!(remembered(at).await[0].until, Some(bench.shared.clock.now()));
 
     bench.shared.clock.advance(Duration::from_mins(36));
+    bench.observer.run().await.unwrap();
     keeper.run().await.unwrap();
     let before = remembered(at).await;
     bench.sampler.run().await.unwrap();
     assert_eq!(*world.known.lock().unwrap(), [(at, vec!["short".to_owned()])]);
 
-    // Days later, after lists and watches that know nothing of it, the same is known of the hour.
+    // Days later a watch and a list learn of pods that are said to have been there all the time; the hour is made of
+    // what it was made of.
     bench.shared.clock.advance(Duration::from_hours(50));
-    tell.send(Ok(PodNews::Seen(pod("new", "2026-10-03T12:00:00Z")))).unwrap();
-    let later = hour("2026-10-03T12:00:00Z");
+    let (watched, listed) = (pod("watched", "2026-10-01T09:10:00Z"), pod("listed", "2026-10-01T09:20:00Z"));
+    tell.send(Ok(PodNews::Seen(watched.clone()))).unwrap();
+    let later = hour("2026-10-03T11:00:00Z");
     follow_until(&keeper, async || !remembered(later).await.is_empty()).await.unwrap();
-    keeper.run().await.unwrap();
+    *pods.listed.lock().unwrap() = Ok(vec![watched, listed]);
+    *world.witness.lock().unwrap() = Some(bench.shared.clock.now());
+    bench.observer.run().await.unwrap();
+    assert_eq!(keeper.run().await.unwrap(), "1 lists of pods");
+    assert_eq!(remembered(later).await.len(), 2);
     assert_eq!(remembered(at).await, before);
     bench.close().await;
 }
@@ -167,7 +188,9 @@ async fn a_broken_watch_shows_until_it_works_again() {
     follow_until(&keeper, async || {
         if !was_broken.get() && broken() == 1 {
             was_broken.set(true);
+            // While it begins anew it tells already of what is there.
             tell.send(Ok(PodNews::Seen(pod("seen", "2026-10-01T09:00:00Z")))).unwrap();
+            tell.send(Ok(PodNews::Begun)).unwrap();
         }
         was_broken.get() && broken() == 0 && !here().await.is_empty()
     })
@@ -191,5 +214,100 @@ async fn a_follower_that_was_replaced_stops() {
         () = tokio::time::sleep(Duration::from_secs(10)) => panic!("it goes on"),
     };
     assert!(told.contains("another writer has taken over"), "{told}");
+    bench.close().await;
+}
+
+/// Nothing is measured by what a wrong clock listed: it would look as if everything were known for ever.
+#[tokio::test]
+async fn a_list_of_the_future_is_refused_and_no_hour_is_measured_by_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = Arc::new(World::default());
+    let (bench, keeper, _pods, _tell) = podded(folder.path(), &world, "2026-10-01T10:06:00Z").await;
+    bench.observer.run().await.unwrap();
+    let (ahead, cluster) = ("2026-10-07T00:00:00Z".parse().unwrap(), ClusterName::from("c"));
+    let none = BTreeSet::new();
+    bench.shared.ledger.list_pods(&bench.shared.guard, &cluster, ahead, &none, &[]).await.unwrap();
+    let told = format!("{:#}", keeper.run().await.unwrap_err());
+    assert!(told.contains("2026-10-07T00:00:00Z") && told.contains("check time synchronisation"), "{told}");
+    bench.sampler.run().await.unwrap();
+    assert!(bench.recorded().await.is_empty());
+    bench.shared.clock.advance(Duration::from_secs(15));
+    assert_eq!(format!("{:#}", keeper.run().await.unwrap_err()), told, "said once");
+    bench.close().await;
+}
+
+/// The same over a ledger that can be written again.
+async fn reopened(keeper: PodKeeper, folder: &Path, world: &Arc<World>, now: &str) -> (Bench, PodKeeper) {
+    let (clusters, unwritten) = {
+        // The rest of it goes: the directory is one daemon's.
+        let keeper = keeper;
+        (keeper.clusters, keeper.unwritten)
+    };
+    let bench = start(folder, world, now, None, "2026-10-01").await;
+    let shared = bench.shared.clone();
+    (bench, PodKeeper { shared, clusters, settle: SETTLE, listed: Bell::new(), unwritten })
+}
+
+/// What is seen while the ledger cannot be written is not lost, and nothing looks as if all were well.
+#[tokio::test]
+async fn what_cannot_be_written_is_kept_shown_and_written_later() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = Arc::new(World::default());
+    let (bench, keeper, _pods, tell) = podded(folder.path(), &world, "2026-10-01T09:30:00Z").await;
+    let label = ClusterLabel { cluster: "c".to_owned() };
+    let metrics = bench.shared.metrics.clone();
+    let broken = || metrics.pod_watch_broken.get_or_create(&label).get();
+    bench.close().await;
+    tell.send(Ok(PodNews::Begun)).unwrap();
+    tell.send(Ok(PodNews::Seen(pod("kept", "2026-10-01T09:29:00Z")))).unwrap();
+    follow_until(&keeper, async || broken() == 1).await.unwrap();
+    assert_eq!(broken(), 1);
+
+    let (again, mut keeper) = reopened(keeper, folder.path(), &world, "2026-10-01T09:40:00Z").await;
+    keeper.shared.metrics = metrics.clone();
+    let ledger = again.shared.ledger.clone();
+    let (cluster, everything) = (ClusterName::from("c"), Scope::everything());
+    let here = async || ledger.pods_now(&everything, &cluster).await.unwrap();
+    follow_until(&keeper, async || !here().await.is_empty() && broken() == 0).await.unwrap();
+    assert_eq!((broken(), here().await), (0, [Uid::from("uid-kept")].into()));
+    let known = ledger.pods(&everything, &cluster, hour("2026-10-01T09:00:00Z")).await.unwrap();
+    assert_eq!(known[0].from, "2026-10-01T09:29:00Z".parse::<DateTime<Utc>>().unwrap());
+    again.close().await;
+}
+
+/// A list is about its moment: what was seen before it is written before it, not in the middle of measured hours.
+#[tokio::test]
+async fn what_was_seen_before_a_list_is_written_before_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = Arc::new(World::default());
+    let (bench, keeper, pods, tell) = podded(folder.path(), &world, "2026-10-01T09:59:59Z").await;
+    // The daemon stops in the instant the pod is seen.
+    let stop = CancellationToken::new();
+    *pods.stop.lock().unwrap() = Some(stop.clone());
+    bench.close().await;
+    tell.send(Ok(PodNews::Seen(pod("short", "2026-10-01T09:59:58Z")))).unwrap();
+    keeper.follow(&keeper.clusters[0], stop).await.unwrap();
+
+    let (again, keeper) = reopened(keeper, folder.path(), &world, "2026-10-01T10:05:00Z").await;
+    again.observer.run().await.unwrap();
+    assert_eq!(keeper.run().await.unwrap(), "1 lists of pods");
+    let (ledger, cluster) = (&again.shared.ledger, ClusterName::from("c"));
+    let known = ledger.pods(&Scope::everything(), &cluster, hour("2026-10-01T09:00:00Z")).await.unwrap();
+    let lives: Vec<_> = known.iter().map(|pod| (pod.from.to_rfc3339(), pod.until.is_some())).collect();
+    assert_eq!(lives, [("2026-10-01T09:59:58+00:00".to_owned(), true)], "and it is gone by the list");
+    again.close().await;
+}
+
+#[tokio::test]
+async fn what_was_seen_last_is_written_when_the_daemon_stops() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = Arc::new(World::default());
+    let (bench, keeper, pods, tell) = podded(folder.path(), &world, "2026-10-01T09:30:00Z").await;
+    let stop = CancellationToken::new();
+    *pods.stop.lock().unwrap() = Some(stop.clone());
+    tell.send(Ok(PodNews::Seen(pod("last", "2026-10-01T09:29:00Z")))).unwrap();
+    keeper.follow(&keeper.clusters[0], stop).await.unwrap();
+    let here = bench.shared.ledger.pods_now(&Scope::everything(), &ClusterName::from("c")).await.unwrap();
+    assert_eq!(here, [Uid::from("uid-last")].into());
     bench.close().await;
 }
