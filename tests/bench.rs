@@ -56,6 +56,43 @@ async fn a_pods_use_labels_and_quota_reach_prometheus_and_go_with_it() {
     eventually(gone, async || bench.prometheus.query(gone, None).await.len() == 1).await;
 }
 
+const VOLUME_AND_CLAIM: &str = "
+apiVersion: v1
+kind: Namespace
+metadata: {name: vcluster-storage}
+---
+apiVersion: v1
+kind: PersistentVolume
+metadata: {name: disk-1}
+spec:
+  capacity: {storage: 10Gi}
+  accessModes: [ReadWriteOnce]
+  storageClassName: fast
+  hostPath: {path: /nowhere}
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: data, namespace: vcluster-storage}
+spec:
+  accessModes: [ReadWriteOnce]
+  storageClassName: fast
+  resources: {requests: {storage: 8Gi}}
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_is_bound_to_a_volume_and_its_capacity_reaches_prometheus() {
+    let bench = Bench::start().await;
+    bench.api.apply(VOLUME_AND_CLAIM).await;
+    for wanted in [
+        r#"kube_persistentvolumeclaim_status_phase{namespace="vcluster-storage",phase="Bound"} == 1"#,
+        r#"kube_persistentvolumeclaim_info{storageclass="fast",volumename="disk-1"}"#,
+        r#"kube_persistentvolume_claim_ref{persistentvolume="disk-1",claim_namespace="vcluster-storage"}"#,
+        r#"kube_persistentvolume_capacity_bytes{persistentvolume="disk-1"} == 10 * 2^30"#,
+    ] {
+        eventually(wanted, async || bench.prometheus.query(wanted, None).await.len() == 1).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_api_server_grants_what_roles_grant_and_no_more() {
     let api = ApiServer::shared().await;

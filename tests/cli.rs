@@ -217,6 +217,13 @@ fn a_data_directory_that_cannot_be_used_is_told_with_the_way_to_mend_it() {
     let output = defray(&["serve", "--config", &site.config()]);
     assert_eq!(output.status.code(), Some(1));
     assert!(err(&output).contains("is not a directory"), "{}", err(&output));
+    // Nobody may make files there, root neither.
+    site.configure("127.0.0.1:0", "/sys/kernel");
+    let output = defray(&["serve", "--config", &site.config()]);
+    assert_eq!(output.status.code(), Some(1));
+    let told = err(&output);
+    assert!(told.contains("/sys/kernel"), "{told}");
+    assert!(told.contains("cannot be written") || told.contains("read-only"), "{told}");
     let report = defray(&["report", "--data", "/nowhere", "--period", "2026-10"]);
     assert_eq!(report.status.code(), Some(1));
     assert!(err(&report).contains("does not exist"), "{}", err(&report));

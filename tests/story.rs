@@ -203,6 +203,8 @@ async fn a_month_on_a_real_cluster_equals_what_was_computed_by_hand() {
     let pushed = receiver.reports();
     let daemon = Daemon::start(home.path(), port).await;
     eventually("ready", async || crate::harness::answers(&format!("{}/readyz", daemon.url)).await).await;
+    let has_pushed = "defray_job_runs_total{job=\"push\",outcome=\"success\"}";
+    eventually("a push after the restart", async || daemon.text("/metrics").await.contains(has_pushed)).await;
     assert_eq!(daemon.text(&path).await, csv);
     assert_eq!(receiver.reports(), pushed);
     assert!(window.stands(), "the test took so long that another hour settled: run it again");
