@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::build::Lines;
+use super::facts::MonthFacts;
 use super::spread::{month_charge, spread};
 use super::terms::Agreement;
 use super::trace::{MonthRule, MonthStep, MonthTrace};
@@ -47,7 +48,7 @@ pub(super) fn charges(
                 (cost_center, BTreeMap::new(), vec![(tenant, nanos)])
             }
             AdjustmentOn::CostCenter(cost_center) => {
-                let bases = statements(&totals, cost_center, &nobody);
+                let bases = statements(&totals, facts, cost_center, &nobody);
                 let parts = spread(nanos, &bases)?;
                 (cost_center, bases, parts)
             }
@@ -71,19 +72,18 @@ fn totals<'l>(lines: &'l Lines, terms: &'l [Charge]) -> Result<Totals<'l>, Overf
     Ok(totals)
 }
 
-/// The statements that bear what a cost centre is given: its tenants'; where it has none that of what is kept
-/// on it; else one of `__unassigned__`.
+/// The statements that bear what a cost centre is given: its tenants', those without a line too; where it had
+/// none that of what is kept on it; else one of `__unassigned__`.
 fn statements<'l>(
     totals: &Totals<'l>,
+    facts: &'l MonthFacts,
     cost_center: &CostCenter,
     nobody: &'l TenantName,
 ) -> BTreeMap<&'l TenantName, Money> {
     let all = totals.get(cost_center).cloned().unwrap_or_default();
-    let tenants: BTreeMap<_, _> = all
-        .iter()
-        .filter(|(tenant, _)| !tenant.is_reserved())
-        .map(|(tenant, total)| (*tenant, *total))
-        .collect();
+    let mut tenants: BTreeMap<_, _> =
+        facts.tenants_of(cost_center).map(|(tenant, _)| (tenant, Money::ZERO)).collect();
+    tenants.extend(all.iter().filter(|(tenant, _)| !tenant.is_reserved()));
     match (tenants.is_empty(), all.is_empty()) {
         (false, _) => tenants,
         (true, false) => all,

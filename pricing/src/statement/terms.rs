@@ -9,7 +9,7 @@ use ethnum::I256;
 
 use super::build::{Lines, Sum};
 use super::facts::MonthFacts;
-use super::spread::{month_charge, spread};
+use super::spread::{Parts, cut, month_charge, spread};
 use super::trace::{MonthRule, MonthStep, MonthTrace};
 use crate::Overflow;
 use crate::book::{BandRate, Edition, MonthlyAmount, Override, PriceBook, Terms};
@@ -89,8 +89,7 @@ impl<'l> Agreed<'l, '_> {
     fn overrides(&mut self, terms: &Terms) -> Result<(), RatingError> {
         for entry in &terms.overrides {
             let price = per_unit(entry.rate, self.period_hours)?;
-            let mut difference = Money::ZERO;
-            let mut bases = BTreeMap::new();
+            let mut differences = BTreeMap::new();
             for (tenant, lines) in &self.tenants {
                 for (key, sum) in lines {
                     let (Some(list), Some((quantity, _))) = (key.unit_price, sum.quantity) else { continue };
@@ -100,13 +99,15 @@ impl<'l> Agreed<'l, '_> {
                     let by = price.picos().checked_sub(list.picos()).ok_or(WHAT)?;
                     let by = UnitPrice::from_picos(by).times(quantity)?;
                     self.overridden.insert(*key, sum.amount.checked_add(by)?);
-                    difference = difference.checked_add(by)?;
-                    add(bases.entry(*tenant).or_default(), sum.amount)?;
+                    add(differences.entry(*tenant).or_default(), by)?;
                 }
             }
-            let nanos = difference.to_nanos_half_even()?;
+            // The difference is known of every line, so each tenant has that of its own: another's usage, or
+            // another's list price, does not move it.
+            let (nanos, parts) = cut(&differences)?;
             let rule = MonthRule::Override { price };
-            self.charge(nanos, &bases, Some(entry.kind), &entry.item_on_statement(), &rule)?;
+            let step = MonthStep { whole: nanos, bases: &differences, rule: &rule };
+            self.book(parts, Some(entry.kind), &entry.item_on_statement(), &step)?;
         }
         Ok(())
     }
@@ -195,9 +196,19 @@ impl<'l> Agreed<'l, '_> {
         item: &str,
         rule: &MonthRule,
     ) -> Result<(), RatingError> {
-        for (tenant, part) in spread(nanos, bases)? {
+        self.book(spread(nanos, bases)?, kind, item, &MonthStep { whole: nanos, bases, rule })
+    }
+
+    fn book(
+        &mut self,
+        parts: Parts<'l>,
+        kind: Option<Kind>,
+        item: &str,
+        step: &MonthStep<'_>,
+    ) -> Result<(), RatingError> {
+        for (tenant, part) in parts {
             let charge = month_charge(self.cost_center, tenant, Kind::Term, item, part)?;
-            self.trace.month(&charge, &MonthStep { whole: nanos, bases, rule })?;
+            self.trace.month(&charge, step)?;
             self.charges.push(charge);
             if let Some(kind) = kind {
                 let sum = self.differences.entry((tenant, kind)).or_default();

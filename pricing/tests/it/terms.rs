@@ -283,23 +283,29 @@ fn a_cost_centres_adjustment_is_split_over_its_statements_and_never_dropped() {
     let terms = Terms { percentage: -500_000_000, ..Terms::default() };
     let credit =
         |amount: &str| adjusted(AdjustmentOn::CostCenter("CC-1".into()), "2026-10-14", "CN-1", amount);
-    for (charges, amount, lines) in [
+    let (here, elsewhere) = ([("a", "CC-1")], [("a", "CC-2")]);
+    for (existed, charges, amount, lines) in [
         (
+            &here,
             vec![cpu("a", "30", "1"), cpu("b", "10", "1"), cpu("__platform__", "10", "1")],
             "-8",
             vec!["CC-1 a CN-1: outage -6", "CC-1 b CN-1: outage -2"],
         ),
         (
+            &here,
             vec![cpu("a", "0", "1"), cpu("b", "0", "1")],
             "1",
             vec!["CC-1 a CN-1: outage 0.5", "CC-1 b CN-1: outage 0.5"],
         ),
-        (vec![cpu("__platform__", "10", "1")], "1", vec!["CC-1 __platform__ CN-1: outage 1"]),
-        (vec![], "-1", vec!["CC-1 __unassigned__ CN-1: outage -1"]),
+        // A tenant that used nothing is a tenant all the same.
+        (&here, vec![], "-1", vec!["CC-1 a CN-1: outage -1"]),
+        (&here, vec![cpu("__platform__", "10", "1")], "1", vec!["CC-1 a CN-1: outage 1"]),
+        (&elsewhere, vec![cpu("__platform__", "10", "1")], "1", vec!["CC-1 __platform__ CN-1: outage 1"]),
+        (&elsewhere, vec![], "-1", vec!["CC-1 __unassigned__ CN-1: outage -1"]),
     ] {
         let mut book = agreed(terms.clone());
         book.adjustments = vec![credit(amount)];
-        let statements = month(&book, &[existing(HOUR, &[("a", "CC-1")])], charges.clone());
+        let statements = month(&book, &[existing(HOUR, existed)], charges.clone());
         let lines: Vec<String> = lines.into_iter().map(str::to_owned).collect();
         let got: Vec<String> = acted(&statements).into_iter().filter(|line| line.contains("CN-1")).collect();
         assert_eq!(got, lines, "{charges:?}");

@@ -142,7 +142,11 @@ struct Deal {
 
 impl Deal {
     fn term(&mut self, difference: &Q, bases: &ByTenant, kind: Kind) {
-        for (tenant, part) in spread(difference, bases) {
+        self.book(spread(difference, bases), kind);
+    }
+
+    fn book(&mut self, parts: Vec<(TenantName, Q)>, kind: Kind) {
+        for (tenant, part) in parts {
             *self.made.entry(tenant.clone()).or_insert_with(Q::zero) += &part;
             *self.so_far.entry((tenant, kind)).or_insert_with(Q::zero) += part;
         }
@@ -157,14 +161,13 @@ impl Deal {
                     && entry.item.matches(&key.item)
                     && key.class.as_ref().is_none_or(|class| entry.pool.matches(class.pool.as_str()))
             };
-            let (mut bases, mut difference) = (ByTenant::new(), Q::zero());
+            let mut own = ByTenant::new();
             for (key, (quantity, amount)) in left.clone().into_iter().filter(|(key, _)| taken(key)) {
                 left.remove(&key);
-                difference += &quantity * &price - &amount;
-                *bases.entry(key.tenant.clone()).or_insert_with(Q::zero) += amount;
+                *own.entry(key.tenant.clone()).or_insert_with(Q::zero) += &quantity * &price - amount;
                 self.agreed.get_mut(&key).unwrap().1 = quantity * &price;
             }
-            self.term(&difference, &bases, entry.kind);
+            self.book(cut(&own), entry.kind);
         }
     }
 
@@ -221,6 +224,10 @@ fn adjusted(
                     on_it.map(|((_, tenant), total)| (tenant.clone(), total.clone())).collect();
                 let mut bases = all.clone();
                 bases.retain(|tenant, _| !tenant.is_reserved());
+                let states = hours.iter().flat_map(|owners| &owners.tenants);
+                for ((_, tenant), _) in states.filter(|(_, state)| state.cost_center == *cost_center) {
+                    bases.entry(tenant.clone()).or_insert_with(Q::zero);
+                }
                 if bases.is_empty() {
                     bases = all;
                 }
@@ -249,6 +256,22 @@ fn cost_center_on(book: &PriceBook, hours: &[Owners], tenant: &TenantName, date:
     existed.sort();
     let not_after = existed.iter().rev().find(|(hour, _)| book.zone.day_of(*hour) <= date);
     not_after.or(existed.first()).map_or_else(CostCenter::unassigned, |(_, place)| place.clone())
+}
+
+/// Each tenant's own difference, cut to nine digits so that all together are the rounded sum.
+fn cut(own: &ByTenant) -> Vec<(TenantName, Q)> {
+    let step = ten(9).recip();
+    let mut parts: Vec<(TenantName, Q)> =
+        own.iter().map(|(tenant, exact)| (tenant.clone(), (exact * ten(9)).floor() * &step)).collect();
+    let mut missing = to_decimals(&own.values().sum(), 9) - parts.iter().map(|(_, part)| part).sum::<Q>();
+    while missing.is_positive() {
+        let lacks = |(tenant, part): &(TenantName, Q)| &own[tenant] - part;
+        let most = parts.iter().map(lacks).max().expect("somebody lacks what is missing");
+        let first = parts.iter().position(|part| lacks(part) == most).expect("the one that lacks most");
+        parts[first].1 += &step;
+        missing -= &step;
+    }
+    parts
 }
 
 /// Cut to nine digits, then split in proportion; evenly where all is zero.
