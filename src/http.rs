@@ -131,7 +131,7 @@ pub struct Sources {
     pub clock: Clock,
     /// The zone in which months begin.
     pub zone: BillingZone,
-    /// The price book in force, for its budgets.
+    /// The price book in force, for its budgets and for estimates.
     pub book: watch::Receiver<Arc<PriceBook>>,
     /// What counts, for months that are rated again.
     pub ground: Arc<Ground>,

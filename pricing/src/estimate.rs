@@ -166,7 +166,15 @@ pub fn estimate(joining: &Joining, edition: &Edition, statements: &PeriodStateme
     });
     let own: Vec<_> = own.collect();
     let all = || own.iter().flat_map(|statement| &statement.lines);
-    let lines = all().filter(|line| line.key.kind != Kind::Unpriced).cloned().collect();
+    // Nodes that bear a part by their capacity have none here: that part is not zero, it is not known.
+    let unknown_nodes =
+        joining.place.own.as_ref().is_some_and(|own| is_paid_by_amount(edition, &joining.place, own));
+    let estimated = |line: &&Line| match line.key.kind {
+        Kind::Unpriced => false,
+        Kind::DedicatedPool => !unknown_nodes,
+        _ => true,
+    };
+    let lines = all().filter(estimated).cloned().collect();
     let mut not_estimated: Vec<String> = all()
         .filter(|line| line.key.kind == Kind::Unpriced)
         .map(|line| {
@@ -200,7 +208,11 @@ fn assumptions(joining: &Joining, edition: &Edition, period: Period) -> Vec<Stri
         ),
         format!("edition {} of the price book holds all month", edition.version),
         format!("it lives in the cluster {}, in the namespace {}", place.cluster, place.namespace),
+        "adjustments by hand are left out".to_owned(),
     ];
+    if edition.cost_centers.get(&proposal.cost_center).is_some_and(|terms| terms.minimum_fee.is_some()) {
+        told.push(format!("of what misses to the minimum fee of {} it bears its part", proposal.cost_center));
+    }
     match (&place.own, &place.shared) {
         (Some(own), _) => {
             told.push(format!("its own nodes are {own}, run all month, and everything it runs is on them"));
@@ -214,6 +226,14 @@ fn assumptions(joining: &Joining, edition: &Edition, period: Period) -> Vec<Stri
         told.push(format!("its volumes are as large as its quota, all month, of the storage class {class}"));
     }
     told
+}
+
+/// Whether an amount per month pays the nodes: then what they bear depends on their capacity.
+fn is_paid_by_amount(edition: &Edition, place: &Place, own: &PriceClass) -> bool {
+    match edition.pool_price(&place.cluster, own) {
+        Some(price) => matches!(price.nodes, Some(NodeCost::PerMonth(_))),
+        None => edition.cluster_price(&place.cluster).is_some(),
+    }
 }
 
 /// What a proposal cannot tell.
@@ -235,15 +255,13 @@ fn unknown(joining: &Joining, edition: &Edition) -> Vec<String> {
         }
         (Some(_), Some(_)) => {}
     }
-    if let Some(own) = &place.own {
-        let price = edition.pool_price(&place.cluster, own);
-        let by_amount = price.is_none_or(|price| matches!(price.nodes, Some(NodeCost::PerMonth(_))));
-        if by_amount && price.is_some_and(|price| price.nodes.is_some()) {
-            told.push(format!(
-                "the nodes {own}: they are paid by an amount per month, and their part of it depends on their \
-                 capacity, which a Tenant does not say"
-            ));
-        }
+    if let Some(own) = &place.own
+        && is_paid_by_amount(edition, place, own)
+    {
+        told.push(format!(
+            "the nodes {own}: they are paid by an amount per month, and their part of it depends on their \
+             capacity, which a Tenant does not say"
+        ));
     }
     told
 }

@@ -1,6 +1,7 @@
 //! What a proposed tenant would cost.
 
 use anyhow::Context;
+use defray_pricing::book::PriceBook;
 use defray_pricing::estimate::Proposal;
 use defray_reports::estimation;
 
@@ -18,11 +19,17 @@ pub(super) async fn run(arguments: &Estimate, config: Option<&Config>) -> Result
     };
     let proposal = Proposal::parse(&source.name, &source.text)?;
     let stored = Stored::open(&arguments.from, config).await?;
-    let result = show(arguments, &stored, proposal).await;
+    let in_force = config.map(Config::read_price_book).transpose()?.map(|(book, _)| book);
+    let result = show(arguments, &stored, proposal, in_force.as_ref()).await;
     stored.close(result).await
 }
 
-async fn show(arguments: &Estimate, stored: &Stored, proposal: Proposal) -> Result<(), Failure> {
+async fn show(
+    arguments: &Estimate,
+    stored: &Stored,
+    proposal: Proposal,
+    in_force: Option<&PriceBook>,
+) -> Result<(), Failure> {
     let wishes = Wishes {
         period: arguments.period,
         cluster: arguments.cluster.clone(),
@@ -31,7 +38,7 @@ async fn show(arguments: &Estimate, stored: &Stored, proposal: Proposal) -> Resu
         shared_pool: arguments.shared_pool.clone(),
         storage_class: arguments.storage_class.clone(),
     };
-    let estimate = stored.rerate.estimate(proposal, &wishes).await.map_err(failure)?;
+    let estimate = stored.rerate.estimate(proposal, &wishes, in_force).await.map_err(failure)?;
     output::to_stdout(|out| {
         match arguments.format {
             TextFormat::Text => estimation::text(&estimate, stored.demo, out),

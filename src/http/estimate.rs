@@ -1,5 +1,7 @@
 //! What a proposed tenant would cost: the number a portal shows before somebody asks for it.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::extract::State as Extract;
 use axum::http::HeaderMap;
@@ -46,7 +48,8 @@ pub(super) async fn tenant(
         Proposal::parse("tenant", &text).map_err(|problems| Error::Tenant(yaml::told(&problems)))?;
     let place = Place::take(&state).await?;
     let (rerate, turn) = state.rerate().await?;
-    let estimate = rerate.estimate(proposal, &wishes).await?;
+    let in_force = Arc::clone(&state.book.borrow());
+    let estimate = rerate.estimate(proposal, &wishes, Some(&in_force)).await?;
     drop(turn);
     let demo = state.demo;
     let document = Document { content_type: "application/json", disposition: None, cache: "no-store" };

@@ -7,6 +7,7 @@ use axum::response::Response;
 use defray_ledger::LedgerError;
 use defray_pricing::book::{PriceBook, Source};
 use defray_pricing::diff::{self, Threshold};
+use defray_pricing::time::BillingZone;
 use defray_reports::price_diff::{self, Book, PriceDiff};
 
 use super::access::Reader;
@@ -44,9 +45,12 @@ pub(super) async fn diff(
     query.finish()?;
     let period = months::period(&period.unwrap_or_default())?;
     let text = yaml::text(&headers, body, MOST_BYTES).await?;
-    let book = read(&text, &state, edition.as_deref())?;
     let place = Place::take(&state).await?;
     let (rerate, turn) = state.rerate().await?;
+    // Some megabytes of YAML are no work for a thread that others wait for.
+    let zone = state.zone;
+    let book = state.supervisor.blocking("read a book", move || read(&text, zone, edition.as_deref())).await;
+    let book = book.map_err(|error| Error::Internal(error.to_string()))??;
     let month = rerate.stored(period).await?;
     let old = if month.current {
         month.record.statements.clone()
@@ -73,9 +77,8 @@ pub(super) async fn diff(
 }
 
 /// The book that was sent, or one of its editions as if it had always been in force.
-fn read(text: &str, state: &State, edition: Option<&str>) -> Result<PriceBook, Error> {
-    let book =
-        PriceBook::parse(&files(text), state.zone).map_err(|problems| Error::Book(yaml::told(&problems)))?;
+fn read(text: &str, zone: BillingZone, edition: Option<&str>) -> Result<PriceBook, Error> {
+    let book = PriceBook::parse(&files(text), zone).map_err(|problems| Error::Book(yaml::told(&problems)))?;
     let Some(version) = edition else { return Ok(book) };
     book.as_if_always(version).ok_or_else(|| Error::Sent(format!("the book has no edition `{version}`")))
 }

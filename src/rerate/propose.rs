@@ -63,8 +63,14 @@ impl Watch for Joined {
 }
 
 impl Rerate {
-    /// What a proposed tenant would cost a month under the edition in force today.
-    pub async fn estimate(&self, proposal: Proposal, wishes: &Wishes) -> Result<Estimate, NotAgain> {
+    /// What a proposed tenant would cost a month under the edition in force today: of the book in force, where
+    /// that is known, else of the one that the month was rated by.
+    pub async fn estimate(
+        &self,
+        proposal: Proposal,
+        wishes: &Wishes,
+        in_force: Option<&PriceBook>,
+    ) -> Result<Estimate, NotAgain> {
         let period = match wishes.period {
             Some(period) => period,
             None => self.newest().await?,
@@ -76,11 +82,13 @@ impl Rerate {
             return Err(NotAgain::Exists(proposal.tenant));
         }
         let place = self.place(&month, &proposal, wishes).await?;
-        let today = month.view.book.at(Hour::containing(self.clock.now()));
-        let edition = today.or_else(|| month.view.book.editions.first()).cloned();
+        let book = in_force.unwrap_or(&month.view.book);
+        let today = book.at(Hour::containing(self.clock.now()));
+        let edition = today.or_else(|| book.editions.first()).cloned();
         let edition = edition.ok_or_else(|| NotAgain::Unclear("the price book is empty".to_owned()))?;
-        let book =
-            month.view.book.as_if_always(&edition.version).unwrap_or_else(|| (*month.view.book).clone());
+        let mut book = book.as_if_always(&edition.version).unwrap_or_else(|| book.clone());
+        // What was corrected by hand in that month has nothing to do with who comes.
+        book.adjustments.clear();
         let joining = Joining { proposal, place };
         let joined = Joined { joining: joining.clone(), facts: MonthFacts::new(self.zone) };
         let (statements, _) = self.under(&month, book, joined).await?;

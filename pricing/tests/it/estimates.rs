@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use defray_pricing::book::{Base, MeteredRate, Policy, PriceBook, Terms};
+use defray_pricing::book::{Base, Basis, ClusterPrice, MeteredRate, Policy, PriceBook, Terms, Weights};
 use defray_pricing::charge::Kind;
 use defray_pricing::estimate::{Estimate, Joining, OwnNodes, Place, Proposal, estimate};
 use defray_pricing::ownership::Owners;
@@ -151,4 +151,30 @@ fn terms_of_the_cost_centre_are_in_the_estimate() {
     let statements = build(&book, book.zone.period_of(owners.hour), &facts, charges).unwrap();
     // Half of 24 of direct cost.
     assert_eq!(estimate(&joining, &book.editions[0], &statements).amount, money("18"));
+}
+
+#[test]
+fn nodes_that_a_clusters_amount_pays_are_named_as_not_estimated_and_never_zero() {
+    let joining = Joining {
+        proposal: Proposal {
+            nodes: Some(OwnNodes { size: 2, instance_type: "m5.large".into() }),
+            ..proposal()
+        },
+        place: Place { own: Some(class("paid-by-the-cluster")), shared: None, ..place("rate") },
+    };
+    let (mut book, owners, usage) = world();
+    book.editions[0].clusters.push(ClusterPrice {
+        cluster: "*".parse().unwrap(),
+        amount: per_month("7440"),
+        weights: Weights { cpu: 1, ..Weights::default() },
+        basis: Basis::Max,
+    });
+    let (owners, usage) = (joining.owners(&owners), joining.usage(&joining.owners(&owners), &usage).unwrap());
+    let charges = rate(&book, &owners, &usage).unwrap().charges;
+    let facts = MonthFacts::of(book.zone, [&owners]);
+    let statements = build(&book, book.zone.period_of(owners.hour), &facts, charges).unwrap();
+    let estimate = estimate(&joining, &book.editions[0], &statements);
+    assert!(estimate.lines.iter().all(|line| line.key.kind != Kind::DedicatedPool), "{:?}", estimate.lines);
+    let told = estimate.not_estimated.join("\n");
+    assert!(told.contains("paid by an amount per month"), "{told}");
 }
