@@ -12,6 +12,7 @@ use defray_pricing::book::BudgetOf;
 use defray_pricing::charge::Kind;
 use defray_pricing::forecast::{MonthLevel, RatedDay, Standing, TEST_DAYS, mean_error};
 use defray_pricing::money::{Currency, Money};
+use defray_pricing::names::{CostCenter, TenantName};
 use defray_pricing::time::{BillingZone, Period};
 
 /// How many months that are over the method is tested on.
@@ -38,7 +39,7 @@ pub struct Outlook {
 }
 
 /// What something was charged so far and will be.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ahead {
     /// What its statements come to so far.
     pub so_far: Money,
@@ -59,7 +60,7 @@ pub struct TestedError {
     pub percent: Option<String>,
 }
 
-/// One thing while it is gathered.
+/// One statement while it is gathered.
 #[derive(Debug, Default)]
 struct Gathered {
     so_far: Money,
@@ -99,24 +100,33 @@ pub async fn of_month(
     let Some(record) = ledger.month(scope, period).await? else { return Ok(None) };
     let stored = stored(ledger, scope, zone, period).await?;
     let whole = scope.sees_everything();
-    let mut gathered: BTreeMap<BudgetOf, Gathered> =
-        also.into_iter().filter(|of| sees(scope, of)).map(|of| (of, Gathered::default())).collect();
-    let mut total = Gathered::default();
-    gather(&record, &stored.daily, whole, &mut gathered, &mut total)?;
-    let past = if test { past(ledger, scope, zone, period).await? } else { Vec::new() };
     let exponent = record.statements.currency.exponent();
-    let mut of = BTreeMap::new();
-    for (key, one) in gathered {
-        let errors = if test { tested(&past, |past| past.of.get(&key))? } else { Vec::new() };
-        of.insert(key, ahead(&stored.standing, &one, exponent, errors)?);
+    let mut sums: BTreeMap<BudgetOf, Ahead> =
+        also.into_iter().filter(|of| sees(scope, of)).map(|of| (of, Ahead::nothing())).collect();
+    let mut total = Ahead::nothing();
+    // Each statement is looked ahead by itself, and rounded as it will be: whatever is summed adds up.
+    for ((tenant, cost_center), one) in gather(&record, &stored.daily)? {
+        let expected = expected(&stored.standing, &one, exponent)?;
+        total.add(one.so_far, expected)?;
+        sums.entry(BudgetOf::Tenant(tenant)).or_insert_with(Ahead::nothing).add(one.so_far, expected)?;
+        if whole {
+            let sum = sums.entry(BudgetOf::CostCenter(cost_center)).or_insert_with(Ahead::nothing);
+            sum.add(one.so_far, expected)?;
+        }
     }
-    let errors = if test { tested(&past, |past| Some(&past.total))? } else { Vec::new() };
+    let past = if test { past(ledger, scope, zone, period).await? } else { Vec::new() };
+    if test {
+        for (key, one) in &mut sums {
+            one.errors = tested(&past, |past| past.of.get(key))?;
+        }
+        total.errors = tested(&past, |past| Some(&past.total))?;
+    }
     Ok(Some(Outlook {
         currency: record.statements.currency,
         known_hours: stored.standing.known_hours(),
         estimated_hours: stored.standing.estimated_hours(),
-        of,
-        total: ahead(&stored.standing, &total, exponent, errors)?,
+        of: sums,
+        total,
         tested: past.iter().map(|past| past.period).collect(),
     }))
 }
@@ -145,35 +155,24 @@ async fn stored(
 fn gather(
     record: &MonthRecord,
     daily: &[DailyTotal],
-    whole: bool,
-    of: &mut BTreeMap<BudgetOf, Gathered>,
-    total: &mut Gathered,
-) -> Result<(), Overflow> {
-    let mut each = |tenant, cost_center, add: &dyn Fn(&mut Gathered) -> Result<(), Overflow>| {
-        add(total)?;
-        add(of.entry(BudgetOf::Tenant(tenant)).or_default())?;
-        if whole {
-            add(of.entry(BudgetOf::CostCenter(cost_center)).or_default())?;
-        }
-        Ok::<(), Overflow>(())
-    };
+) -> Result<BTreeMap<(TenantName, CostCenter), Gathered>, Overflow> {
+    let mut of: BTreeMap<(TenantName, CostCenter), Gathered> = BTreeMap::new();
     for statement in &record.statements.statements {
-        each(statement.tenant.clone(), statement.cost_center.clone(), &|one| {
-            plus(&mut one.so_far, statement.amount)
-        })?;
+        let one = of.entry((statement.tenant.clone(), statement.cost_center.clone())).or_default();
+        plus(&mut one.so_far, statement.amount)?;
     }
     for charge in &record.statements.month_level {
-        each(charge.key.tenant.clone(), charge.key.cost_center.clone(), &|one| match charge.key.kind {
-            Kind::Adjustment => plus(&mut one.month_level.adjustments, charge.amount),
-            _ => plus(&mut one.month_level.terms, charge.amount),
-        })?;
+        let one = of.entry((charge.key.tenant.clone(), charge.key.cost_center.clone())).or_default();
+        match charge.key.kind {
+            Kind::Adjustment => plus(&mut one.month_level.adjustments, charge.amount)?,
+            _ => plus(&mut one.month_level.terms, charge.amount)?,
+        }
     }
     for row in daily {
-        each(row.tenant.clone(), row.cost_center.clone(), &|one| {
-            plus(one.daily.entry(row.day).or_default(), row.amount)
-        })?;
+        let one = of.entry((row.tenant.clone(), row.cost_center.clone())).or_default();
+        plus(one.daily.entry(row.day).or_default(), row.amount)?;
     }
-    Ok(())
+    Ok(of)
 }
 
 fn plus(sum: &mut Money, amount: Money) -> Result<(), Overflow> {
@@ -181,21 +180,31 @@ fn plus(sum: &mut Money, amount: Money) -> Result<(), Overflow> {
     Ok(())
 }
 
-fn ahead(
-    standing: &Standing,
-    one: &Gathered,
-    exponent: u32,
-    errors: Vec<TestedError>,
-) -> Result<Ahead, Overflow> {
+/// What a statement will come to, in whole minor units: where nothing is to come, what it comes to.
+fn expected(standing: &Standing, one: &Gathered, exponent: u32) -> Result<Option<Money>, Overflow> {
+    if standing.is_over() {
+        return Ok(Some(one.so_far));
+    }
     let charged = Money::sum(one.daily.values().copied())?;
-    let expected = match standing.expect(&one.daily)? {
-        Some(expected) => {
-            let expected = one.month_level.add_to(expected, charged)?;
-            Some(Money::from_minor(expected.to_minor_half_away(exponent)?, exponent)?)
-        }
-        None => None,
-    };
-    Ok(Ahead { so_far: one.so_far, expected, errors })
+    let Some(expected) = standing.expect(&one.daily)? else { return Ok(None) };
+    let expected = one.month_level.add_to(expected, charged)?;
+    Money::from_minor(expected.to_minor_half_away(exponent)?, exponent).map(Some)
+}
+
+impl Ahead {
+    /// Nothing was charged, and nothing is expected.
+    fn nothing() -> Self {
+        Self { so_far: Money::ZERO, expected: Some(Money::ZERO), errors: Vec::new() }
+    }
+
+    fn add(&mut self, so_far: Money, expected: Option<Money>) -> Result<(), Overflow> {
+        plus(&mut self.so_far, so_far)?;
+        self.expected = match (self.expected, expected) {
+            (Some(sum), Some(expected)) => Some(sum.checked_add(expected)?),
+            _ => None,
+        };
+        Ok(())
+    }
 }
 
 /// A month that is over, and how it stood after each test day.

@@ -82,6 +82,10 @@ impl View {
                 plans.facts.add(&owners);
                 fields.push(hour.index().to_le_bytes().to_vec());
                 fields.push(owners_bytes(&owners)?);
+                // Which clusters count decides whether the hour was measured whole.
+                let counted: Vec<_> = self.ranges.keys().filter(|cluster| counts(cluster)).collect();
+                fields.push(counted.len().to_le_bytes().to_vec());
+                fields.extend(counted.iter().map(|cluster| cluster.as_str().as_bytes().to_vec()));
                 let measured = entries.get(&hour).unwrap_or(&none);
                 // How many clusters follow, so that no hour's fields can be read as the next one's.
                 fields.push(measured.len().to_le_bytes().to_vec());

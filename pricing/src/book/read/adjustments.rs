@@ -13,7 +13,7 @@ use crate::yaml::Value;
 pub(super) fn adjustment(value: &Value<'_>, currency: Option<Currency>) -> Result<Adjustment, Refused> {
     let mut keys = value.mapping()?;
     let date = keys.required("date", local_date);
-    let reference = keys.required("reference", name);
+    let reference = keys.required("reference", reference);
     let reason = keys.required("reason", name);
     let amount = keys.required("amount", |value| signed_minor(value, currency));
     let on = match keys.exactly_one(&["tenant", "cost_center"]) {
@@ -25,6 +25,18 @@ pub(super) fn adjustment(value: &Value<'_>, currency: Option<Currency>) -> Resul
     };
     keys.finish();
     Ok(Adjustment { date: date?, reference: reference?, reason: reason?, on: on?, amount: amount? })
+}
+
+/// Lines say `reference: reason`, and no two adjustments may read alike.
+fn reference(value: &Value<'_>) -> Result<String, Refused> {
+    let text = name(value)?;
+    if text.contains(": ") {
+        return Err(value.refuse(
+            format!("`{text}` is no reference: `: ` parts the reference from the reason on statements"),
+            "write the number alone, such as CN-1042",
+        ));
+    }
+    Ok(text)
 }
 
 fn local_date(value: &Value<'_>) -> Result<NaiveDate, Refused> {
