@@ -103,13 +103,18 @@ pub(crate) fn ground() -> Ground {
     }
 }
 
+/// The book that everything is rated by, and its file.
+pub(crate) fn book() -> (PriceBook, [Source; 1]) {
+    let sources = [Source { name: "book.yaml".to_owned(), text: BOOK.to_owned() }];
+    (PriceBook::parse(&sources, BillingZone::UTC).unwrap(), sources)
+}
+
 /// Records ten hours and rates them by [`BOOK`].
 pub(crate) async fn fill(ledger: &Ledger, ground: Ground) {
     let guard = ledger.acquire().await.unwrap();
     ledger.observe(&guard, &"c".into(), at(0).start(), &observation()).await.unwrap();
     record(ledger, &guard, 0..10).await;
-    let sources = [Source { name: "book.yaml".to_owned(), text: BOOK.to_owned() }];
-    let book = PriceBook::parse(&sources, BillingZone::UTC).unwrap();
+    let (book, sources) = book();
     ledger.put_book(&guard, book.digest, &sources).await.unwrap();
     let shared = Shared {
         ledger: ledger.clone(),

@@ -87,7 +87,7 @@ impl Server {
             ),
             zone: if options.rated { BillingZone::UTC } else { zone() },
             ground: Arc::new(rated::ground()),
-            book: watch::channel(Arc::new(book())).1,
+            book: watch::channel(Arc::new(if options.rated { rated::book().0 } else { book() })).1,
             not_ready: NotReady::new(move || asked.lock().unwrap().clone()),
             push_now: (!options.no_destination).then_some(push_now),
             telemetry: Telemetry::new(),
