@@ -166,12 +166,12 @@ pub fn estimate(joining: &Joining, edition: &Edition, statements: &PeriodStateme
     });
     let own: Vec<_> = own.collect();
     let all = || own.iter().flat_map(|statement| &statement.lines);
-    // Nodes that bear a part by their capacity have none here: that part is not zero, it is not known.
-    let unknown_nodes =
-        joining.place.own.as_ref().is_some_and(|own| is_paid_by_amount(edition, &joining.place, own));
+    // Nodes that bear a part by their capacity have none here: that part is not zero, it is not known. Where
+    // they are the only ones the amount pays for, they bear all of it.
+    let by_amount = paid_by_amount(edition, &joining.place);
     let estimated = |line: &&Line| match line.key.kind {
         Kind::Unpriced => false,
-        Kind::DedicatedPool => !unknown_nodes,
+        Kind::DedicatedPool => by_amount.is_none() || !line.amount.is_zero(),
         _ => true,
     };
     let lines = all().filter(estimated).cloned().collect();
@@ -182,7 +182,7 @@ pub fn estimate(joining: &Joining, edition: &Edition, statements: &PeriodStateme
             format!("`{}`{quantity}: the price book has no price for it", line.key.item)
         })
         .collect();
-    not_estimated.extend(unknown(joining, edition));
+    not_estimated.extend(unknown(joining, by_amount));
     Estimate {
         period: statements.period,
         currency: statements.currency,
@@ -228,16 +228,16 @@ fn assumptions(joining: &Joining, edition: &Edition, period: Period) -> Vec<Stri
     told
 }
 
-/// Whether an amount per month pays the nodes: then what they bear depends on their capacity.
-fn is_paid_by_amount(edition: &Edition, place: &Place, own: &PriceClass) -> bool {
-    match edition.pool_price(&place.cluster, own) {
+/// Nodes of its own that an amount per month pays: what they bear depends on their capacity.
+fn paid_by_amount<'p>(edition: &Edition, place: &'p Place) -> Option<&'p PriceClass> {
+    place.own.as_ref().filter(|own| match edition.pool_price(&place.cluster, own) {
         Some(price) => matches!(price.nodes, Some(NodeCost::PerMonth(_))),
         None => edition.cluster_price(&place.cluster).is_some(),
-    }
+    })
 }
 
 /// What a proposal cannot tell.
-fn unknown(joining: &Joining, edition: &Edition) -> Vec<String> {
+fn unknown(joining: &Joining, by_amount: Option<&PriceClass>) -> Vec<String> {
     let Joining { proposal, place } = joining;
     let mut told =
         vec!["traffic and load balancers: a Tenant does not say how much of them it needs".to_owned()];
@@ -255,9 +255,7 @@ fn unknown(joining: &Joining, edition: &Edition) -> Vec<String> {
         }
         (Some(_), Some(_)) => {}
     }
-    if let Some(own) = &place.own
-        && is_paid_by_amount(edition, place, own)
-    {
+    if let Some(own) = by_amount {
         told.push(format!(
             "the nodes {own}: they are paid by an amount per month, and their part of it depends on their \
              capacity, which a Tenant does not say"

@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use defray_pricing::book::{Base, Basis, ClusterPrice, MeteredRate, Policy, PriceBook, Terms, Weights};
+use defray_pricing::book::{
+    Base, Basis, ClusterPrice, MeteredRate, NodeCost, Policy, PriceBook, Terms, Weights,
+};
 use defray_pricing::charge::Kind;
 use defray_pricing::estimate::{Estimate, Joining, OwnNodes, Place, Proposal, estimate};
+use defray_pricing::money::Money;
 use defray_pricing::ownership::Owners;
 use defray_pricing::rating::rate;
 use defray_pricing::statement::{MonthFacts, build};
@@ -162,7 +165,9 @@ fn nodes_that_a_clusters_amount_pays_are_named_as_not_estimated_and_never_zero()
         },
         place: Place { own: Some(class("paid-by-the-cluster")), shared: None, ..place("rate") },
     };
-    let (mut book, owners, usage) = world();
+    let (mut book, owners, mut usage) = world();
+    // The amount pays for these as well, and their capacity is known.
+    usage[0].nodes.push(nodes("others", "1", "4", "16"));
     book.editions[0].clusters.push(ClusterPrice {
         cluster: "*".parse().unwrap(),
         amount: per_month("7440"),
@@ -177,4 +182,31 @@ fn nodes_that_a_clusters_amount_pays_are_named_as_not_estimated_and_never_zero()
     assert!(estimate.lines.iter().all(|line| line.key.kind != Kind::DedicatedPool), "{:?}", estimate.lines);
     let told = estimate.not_estimated.join("\n");
     assert!(told.contains("paid by an amount per month"), "{told}");
+    let sum = Money::sum(estimate.lines.iter().map(|line| line.amount)).unwrap();
+    assert_eq!(sum, estimate.amount, "nothing is in the total that is on no line");
+}
+
+#[test]
+fn nodes_that_bear_all_of_an_amount_are_in_the_lines_as_they_are_in_the_total() {
+    let joining = Joining {
+        proposal: Proposal {
+            nodes: Some(OwnNodes { size: 2, instance_type: "m5.large".into() }),
+            ..proposal()
+        },
+        place: Place { own: Some(class("alone")), shared: None, ..place("rate") },
+    };
+    let (mut book, owners, usage) = world();
+    let mut alone = cost_pool("alone", "1");
+    alone.nodes = Some(NodeCost::PerMonth(per_month("744")));
+    book.editions[0].pools.push(alone);
+    let (owners, usage) = (joining.owners(&owners), joining.usage(&joining.owners(&owners), &usage).unwrap());
+    let charges = rate(&book, &owners, &usage).unwrap().charges;
+    let facts = MonthFacts::of(book.zone, [&owners]);
+    let statements = build(&book, book.zone.period_of(owners.hour), &facts, charges).unwrap();
+    let estimate = estimate(&joining, &book.editions[0], &statements);
+    let nodes: Vec<_> = estimate.lines.iter().filter(|line| line.key.kind == Kind::DedicatedPool).collect();
+    assert_eq!(nodes.len(), 1, "{:?}", estimate.lines);
+    assert!(!nodes[0].amount.is_zero());
+    let sum = Money::sum(estimate.lines.iter().map(|line| line.amount)).unwrap();
+    assert_eq!(sum, estimate.amount);
 }
