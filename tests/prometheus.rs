@@ -97,7 +97,7 @@ async fn hours(collector: &Collector, count: i64) -> Vec<Measured> {
     let mut hours = Vec::new();
     for index in 0..count {
         let hour = Hour::from_index(FIRST.index() + index);
-        let measured = collector.measure(&ClusterName::from("c1"), hour, &node()).await;
+        let measured = collector.measure(&ClusterName::from("c1"), hour, &node(), None).await;
         hours.push(measured.unwrap_or_else(|error| panic!("{hour}: {error}")));
     }
     hours
@@ -367,7 +367,7 @@ async fn check_names_what_is_missing_and_the_way_to_get_it() {
     let nodes = Series::new("kube_node_labels", &nodes).every(30, second - 600, second, |_| 1.0);
     let bare = ["kube_pod_labels", "kube_namespace_labels", "kube_node_info"].map(recent);
     prometheus.writer().write(&[&bare[..], &[nodes]].concat()).await;
-    let findings = collector(prometheus.url(), Dialect::Prometheus).check(now).await;
+    let findings = collector(prometheus.url(), Dialect::Prometheus).check(now, false).await;
     let about = |what: &str| {
         let found = findings.iter().find(|finding| finding.subject.ends_with(what));
         found.unwrap_or_else(|| panic!("nothing about {what} in {findings:#?}"))
@@ -394,14 +394,14 @@ async fn check_names_what_is_missing_and_the_way_to_get_it() {
     assert!(mend("labels of vClusters").contains(
         "--metric-labels-allowlist=pods=[vcluster.loft.sh/managed-by,vcluster.loft.sh/namespace,app,release]"
     ));
-    let findings = collector(victoria.url(), Dialect::Prometheus).check(now).await;
+    let findings = collector(victoria.url(), Dialect::Prometheus).check(now, false).await;
     let dialect = findings.iter().find(|finding| finding.subject.ends_with("dialect")).expect("a finding");
     assert_eq!(dialect.mend.as_deref(), Some("set the dialect to victoria-metrics"));
     let late = now + chrono::TimeDelta::minutes(10);
-    let findings = collector(prometheus.url(), Dialect::Prometheus).check(late).await;
+    let findings = collector(prometheus.url(), Dialect::Prometheus).check(late, false).await;
     assert!(findings.iter().any(|f| !f.ok && f.subject.ends_with("clock")));
     let wrong = format!("{}/nowhere", prometheus.url());
-    let findings = collector(&wrong, Dialect::Prometheus).check(now).await;
+    let findings = collector(&wrong, Dialect::Prometheus).check(now, false).await;
     assert_eq!(findings.len(), 1, "{findings:?}");
     assert!(findings[0].mend.as_deref().is_some_and(|mend| mend.contains("no Prometheus query API")));
 }

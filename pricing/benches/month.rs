@@ -4,7 +4,7 @@
 //! a row in each: with 1,000 tenants that are 3.7 million rows. Usage is streamed: one hour is in memory at a
 //! time, beside the lines of the month. It is no test: nothing fails when a machine is slow.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use defray_pricing::book::{PriceBook, Source};
 use defray_pricing::names::{ClusterName, CostCenter, Namespace, Pool, PriceClass, TenantName};
@@ -58,14 +58,7 @@ impl Platform {
         let book = PriceBook::parse(&[source], BillingZone::UTC).expect("a book");
         let hour = Hour::from_index(0);
         let mut usage = UsageHour::empty(ClusterName::from(CLUSTER), hour);
-        let mut owners = Owners {
-            hour,
-            tenants: BTreeMap::new(),
-            namespaces: BTreeMap::new(),
-            dedicated: BTreeMap::new(),
-            conflicts: BTreeSet::new(),
-            assumed: BTreeSet::new(),
-        };
+        let mut owners = Owners::nobody(hour);
         for index in 0..tenants {
             let tenant = TenantName::from(format!("team-{index:05}"));
             let cost_center = CostCenter::from(format!("CC-{:03}", index.rem_euclid(100)));

@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use ethnum::U256;
+use ethnum::{I256, U256};
 
 use crate::Overflow;
 
@@ -30,16 +30,46 @@ pub fn largest_remainder(whole: i128, weights: &[u128]) -> Result<Option<Vec<i12
         parts.push(part);
         remainders.push(remainder);
     }
-    if missing > 0 {
-        let missing = usize::try_from(missing).map_err(|_| WHAT)?;
-        let mut order: Vec<usize> = (0..parts.len()).collect();
-        order.sort_by_key(|index| (Reverse(remainders.get(*index)), *index));
-        for index in order.into_iter().take(missing) {
-            let part = parts.get_mut(index).ok_or(WHAT)?;
-            *part = part.checked_add(1).ok_or(WHAT)?;
-        }
-    }
+    hand_out(missing, &mut parts, &remainders)?;
     Ok(Some(parts))
+}
+
+/// Cuts exact amounts to whole units so that they add up to `total`, which is their sum rounded to a unit.
+///
+/// Every amount is cut down, negative ones too; what then misses to the total goes, one unit each, to the
+/// largest remainders, ties to the earlier.
+pub fn fit(total: i128, exact: &[I256], unit: I256) -> Result<Vec<i128>, Overflow> {
+    let mut missing = total;
+    let mut units = Vec::with_capacity(exact.len());
+    let mut remainders = Vec::with_capacity(exact.len());
+    for amount in exact {
+        let floor = i128::try_from(amount.checked_div_euclid(unit).ok_or(WHAT)?).map_err(|_| WHAT)?;
+        missing = missing.checked_sub(floor).ok_or(WHAT)?;
+        units.push(floor);
+        remainders.push(amount.checked_rem_euclid(unit).ok_or(WHAT)?);
+    }
+    hand_out(missing, &mut units, &remainders)?;
+    Ok(units)
+}
+
+/// Gives one each of what is missing to the largest remainders, ties to the earlier. Parts that were cut down
+/// never exceed their whole, and those with a remainder are never fewer than what is missing.
+fn hand_out<Remainder: Ord>(
+    missing: i128,
+    parts: &mut [i128],
+    remainders: &[Remainder],
+) -> Result<(), Overflow> {
+    if missing == 0 {
+        return Ok(());
+    }
+    let missing = usize::try_from(missing).map_err(|_| WHAT)?;
+    let mut order: Vec<usize> = (0..parts.len()).collect();
+    order.sort_by_key(|index| (Reverse(remainders.get(*index)), *index));
+    for index in order.into_iter().take(missing) {
+        let part = parts.get_mut(index).ok_or(WHAT)?;
+        *part = part.checked_add(1).ok_or(WHAT)?;
+    }
+    Ok(())
 }
 
 /// Splits `whole` into `count` equal parts, earlier ones taking what is left over, and gives part `index`.

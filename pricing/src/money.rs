@@ -17,7 +17,7 @@ use crate::quantity::Quantity;
 pub const MONEY_SCALE: u32 = 18;
 /// Digits after the point to which a whole is cut before it is shared out.
 pub const SHARE_SCALE: u32 = 9;
-const ATTOS_PER_NANO: i128 = decimal::pow10(9);
+pub(crate) const ATTOS_PER_NANO: i128 = decimal::pow10(9);
 const NANOS_PER_UNIT: i128 = decimal::pow10(9);
 
 /// An exact amount in the currency of the ledger; negative for credits.
@@ -187,7 +187,7 @@ impl FromStr for UnitPrice {
 /// An ISO 4217 currency: its code and how many decimals its minor unit has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Currency {
-    code: [u8; 3],
+    code: &'static str,
     exponent: u8,
 }
 
@@ -230,9 +230,8 @@ SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD UYU UZS VED VES WST XCD XCG YER ZAR 
 
 impl Currency {
     /// The three-letter code.
-    pub fn code(&self) -> &str {
-        // Only ever built from ASCII letters.
-        std::str::from_utf8(&self.code).unwrap_or("XXX")
+    pub const fn code(&self) -> &'static str {
+        self.code
     }
 
     /// Decimals of the minor unit: 2 for EUR, 0 for JPY, 3 for KWD.
@@ -251,12 +250,9 @@ impl FromStr for Currency {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let unknown = || UnknownCurrency(text.to_owned());
-        let exponent = match EXPONENTS.iter().find(|(code, _)| *code == text) {
-            Some((_, exponent)) => *exponent,
-            None if CENTS.split(' ').any(|code| code == text) => 2,
-            None => return Err(unknown()),
-        };
-        let code = text.as_bytes().try_into().map_err(|_| unknown())?;
+        let cents = CENTS.split(' ').map(|code| (code, 2));
+        let mut known = EXPONENTS.iter().copied().chain(cents);
+        let (code, exponent) = known.find(|(code, _)| *code == text).ok_or_else(unknown)?;
         Ok(Self { code, exponent })
     }
 }

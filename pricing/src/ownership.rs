@@ -125,6 +125,20 @@ pub struct Owners {
     pub assumed: BTreeSet<ClusterName>,
 }
 
+impl Owners {
+    /// Nobody owns anything.
+    pub fn nobody(hour: Hour) -> Self {
+        Self {
+            hour,
+            tenants: BTreeMap::new(),
+            namespaces: BTreeMap::new(),
+            dedicated: BTreeMap::new(),
+            conflicts: BTreeSet::new(),
+            assumed: BTreeSet::new(),
+        }
+    }
+}
+
 /// A tenant in one hour.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TenantState {

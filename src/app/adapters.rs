@@ -52,7 +52,7 @@ impl Measure for Metrics {
             let nodes = directory(&known.timeline, &self.cluster, hour);
             let pods = known.pods.map(placed);
             let measuring: BoxFuture<'_, Result<prometheus::Measured, prometheus::MeasureError>> =
-                Box::pin(self.collector.measure_with(&self.cluster, hour, &nodes, pods.as_ref()));
+                Box::pin(self.collector.measure(&self.cluster, hour, &nodes, pods.as_ref()));
             let measured = measuring.await.map_err(|error| not_measured(&error))?;
             let left_out = measured.notes.into_iter().map(left_out).collect();
             Ok(MeasuredHour { usage: measured.usage, left_out })

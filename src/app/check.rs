@@ -29,7 +29,7 @@ async fn objects(settings: &kubernetes::Settings) -> Vec<Finding> {
 
 async fn metrics(settings: &prometheus::Settings, pods_listed: bool, clock: &Clock) -> Vec<Finding> {
     match prometheus::Collector::new(settings.clone()) {
-        Ok(collector) => collector.check_with(clock.now(), pods_listed).await,
+        Ok(collector) => collector.check(clock.now(), pods_listed).await,
         Err(problems) => {
             let mend = "mend the cluster's prometheus section in the configuration";
             problems.iter().map(|problem| Finding::wrong("Prometheus", problem.to_string(), mend)).collect()

@@ -134,19 +134,9 @@ impl Collector {
         Queries { names: &self.settings.names, cluster: self.settings.cluster.as_ref() }
     }
 
-    /// Measures one hour. The same samples give the same hour, bit for bit.
+    /// Measures one hour. The same samples and directories give the same hour, bit for bit. Where pods belong is
+    /// taken from the directory, and of those it does not know from `kube_pod_labels`.
     pub async fn measure(
-        &self,
-        cluster: &ClusterName,
-        hour: Hour,
-        nodes: &NodeDirectory,
-    ) -> Result<Measured, MeasureError> {
-        self.measure_with(cluster, hour, nodes, None).await
-    }
-
-    /// Measures one hour. Where pods belong is taken from the directory, and of those it does not know from
-    /// `kube_pod_labels`.
-    pub async fn measure_with(
         &self,
         cluster: &ClusterName,
         hour: Hour,

@@ -113,8 +113,14 @@ pub enum NotAgain {
 /// Looks at the hours of a month as they are rated, one after the other.
 pub trait Watch: Send + 'static {
     /// An hour: who owned what, what was used.
-    fn hour(&mut self, book: &PriceBook, owners: &Owners, usage: &[UsageHour])
-    -> Result<RatedHour, NotRated>;
+    fn hour(
+        &mut self,
+        book: &PriceBook,
+        owners: &Owners,
+        usage: &[UsageHour],
+    ) -> Result<RatedHour, NotRated> {
+        recompute::hour(book, owners, usage)
+    }
 
     /// The whole month, when all its hours are in.
     fn month(
@@ -131,16 +137,7 @@ pub trait Watch: Send + 'static {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Unwatched;
 
-impl Watch for Unwatched {
-    fn hour(
-        &mut self,
-        book: &PriceBook,
-        owners: &Owners,
-        usage: &[UsageHour],
-    ) -> Result<RatedHour, NotRated> {
-        recompute::hour(book, owners, usage)
-    }
-}
+impl Watch for Unwatched {}
 
 impl Watch for Recorder {
     fn hour(

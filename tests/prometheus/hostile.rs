@@ -121,7 +121,7 @@ async fn measure(
     settings: Settings,
 ) -> Result<defray::collect::prometheus::Measured, MeasureError> {
     let collector = Collector::new(Settings { url: stub.url.clone(), ..settings }).expect("settings");
-    collector.measure(&ClusterName::from("c1"), FIRST, &NodeDirectory::default()).await
+    collector.measure(&ClusterName::from("c1"), FIRST, &NodeDirectory::default(), None).await
 }
 
 fn values(values: &str) -> String {
@@ -246,7 +246,7 @@ async fn what_is_too_large_or_too_slow_is_given_up() {
     let nobody = stub.url.clone();
     drop(stub);
     let collector = Collector::new(Settings { url: nobody, ..Settings::default() }).expect("settings");
-    let error = collector.measure(&ClusterName::from("c1"), FIRST, &NodeDirectory::default()).await;
+    let error = collector.measure(&ClusterName::from("c1"), FIRST, &NodeDirectory::default(), None).await;
     let error = error.expect_err("nobody answers");
     assert!(error.is_transient() && error.to_string().contains("cannot reach the server"), "{error}");
     // A server that takes the connection and says nothing.
@@ -254,7 +254,7 @@ async fn what_is_too_large_or_too_slow_is_given_up() {
     let url = format!("http://{}", silent.local_addr().expect("an address"));
     let timeout = Duration::from_millis(200);
     let collector = Collector::new(Settings { url, timeout, ..Settings::default() }).expect("settings");
-    let error = collector.measure(&ClusterName::from("c1"), FIRST, &NodeDirectory::default()).await;
+    let error = collector.measure(&ClusterName::from("c1"), FIRST, &NodeDirectory::default(), None).await;
     assert!(error.expect_err("silence").to_string().contains("no whole answer within"));
 }
 

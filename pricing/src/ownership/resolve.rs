@@ -81,14 +81,8 @@ impl<'a> OwnershipIndex<'a> {
             .filter(|(_, since)| since.is_none_or(|since| hour.end() <= since))
             .map(|(cluster, _)| *cluster)
             .collect();
-        let mut owners = Owners {
-            hour,
-            tenants: BTreeMap::new(),
-            namespaces: BTreeMap::new(),
-            dedicated: BTreeMap::new(),
-            conflicts: BTreeSet::new(),
-            assumed: assumed.iter().map(|cluster| (*cluster).clone()).collect(),
-        };
+        let mut owners = Owners::nobody(hour);
+        owners.assumed.extend(assumed.iter().map(|cluster| (*cluster).clone()));
         let teams = decide::tenants(self.tenants.held(hour, &assumed), self.rules, &mut owners);
         decide::namespaces(self.namespaces.held(hour, &assumed), &self.claims, &teams, &mut owners);
         decide::pools(self.nodes.held(hour, &assumed), &teams, &mut owners);

@@ -145,14 +145,7 @@ mod tests {
             |cost_center: &str| TenantState { cost_center: cost_center.into(), services: BTreeSet::new() };
         let tenants =
             tenants.iter().map(|(cluster, tenant, cc)| (((*cluster).into(), (*tenant).into()), state(cc)));
-        Owners {
-            hour: hour.parse().unwrap(),
-            tenants: tenants.collect(),
-            namespaces: BTreeMap::new(),
-            dedicated: BTreeMap::new(),
-            conflicts: BTreeSet::new(),
-            assumed: BTreeSet::new(),
-        }
+        Owners { tenants: tenants.collect(), ..Owners::nobody(hour.parse().unwrap()) }
     }
 
     fn berlin() -> BillingZone {

@@ -1,11 +1,10 @@
 //! Rounding a statement: its total half away from zero, its lines fitted to that.
 
-use std::cmp::Reverse;
-
 use ethnum::I256;
 
 use super::{Converted, Statement};
 use crate::Overflow;
+use crate::apportion;
 use crate::decimal::pow10;
 use crate::exchange::{ExchangeRate, PRODUCT_SCALE};
 use crate::money::{Currency, MONEY_SCALE, Money};
@@ -48,30 +47,10 @@ fn unit(scale: u32, exponent: u32) -> Result<I256, Overflow> {
 }
 
 /// The total of exact amounts in whole units, half away from zero, and the amounts in whole units.
-///
-/// Every amount is cut down to whole units, negative ones too; what then misses to the total goes, one
-/// unit each, to the largest remainders, ties to the earlier.
 fn fitted(exact: &[I256], unit: I256) -> Result<(i128, Vec<i128>), Overflow> {
     let sum = exact.iter().try_fold(I256::ZERO, |sum, amount| sum.checked_add(*amount)).ok_or(WHAT)?;
     let total = half_away(sum, unit)?;
-    let mut missing = total;
-    let mut units = Vec::with_capacity(exact.len());
-    let mut remainders = Vec::with_capacity(exact.len());
-    for amount in exact {
-        let floor = i128::try_from(amount.checked_div_euclid(unit).ok_or(WHAT)?).map_err(|_| WHAT)?;
-        missing = missing.checked_sub(floor).ok_or(WHAT)?;
-        units.push(floor);
-        remainders.push(amount.checked_rem_euclid(unit).ok_or(WHAT)?);
-    }
-    // The floors never exceed the total, and amounts with a remainder are never fewer than what is missing.
-    let missing = usize::try_from(missing).map_err(|_| WHAT)?;
-    let mut order: Vec<usize> = (0..units.len()).collect();
-    order.sort_by_key(|index| (Reverse(remainders.get(*index)), *index));
-    for index in order.into_iter().take(missing) {
-        let one = units.get_mut(index).ok_or(WHAT)?;
-        *one = one.checked_add(1).ok_or(WHAT)?;
-    }
-    Ok((total, units))
+    Ok((total, apportion::fit(total, exact, unit)?))
 }
 
 /// `sum / unit` rounded half away from zero.

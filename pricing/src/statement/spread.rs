@@ -1,16 +1,14 @@
 //! What is computed for a cost centre, split over its statements.
 
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use crate::Overflow;
-use crate::apportion::largest_remainder;
-use crate::charge::{Charge, Kind, LineKey};
-use crate::money::Money;
-use crate::names::{CostCenter, TenantName};
+use ethnum::I256;
 
-/// 1e-18 of the currency in 1e-9 of it.
-const ATTOS_PER_NANO: i128 = 1_000_000_000;
+use crate::Overflow;
+use crate::apportion::{fit, largest_remainder};
+use crate::charge::{Charge, Kind, LineKey};
+use crate::money::{ATTOS_PER_NANO, Money};
+use crate::names::{CostCenter, TenantName};
 
 /// What falls on each tenant, in 1e-9; none for whom it is nothing.
 pub(super) type Parts<'l> = Vec<(&'l TenantName, i128)>;
@@ -30,29 +28,12 @@ pub(super) fn spread<'l>(
 }
 
 /// What each tenant's own lines differ by, cut to 1e-9 so that the parts add up to the rounded whole, which
-/// comes first: every part is cut down, what then misses goes to the largest remainders, ties to the earlier.
+/// comes first.
 pub(super) fn cut<'l>(differences: &BTreeMap<&'l TenantName, Money>) -> Result<(i128, Parts<'l>), Overflow> {
-    const WHAT: Overflow = Overflow("cost-centre term");
     let whole = Money::sum(differences.values().copied())?.to_nanos_half_even()?;
-    let mut missing = whole;
-    let mut parts = Vec::with_capacity(differences.len());
-    let mut remainders = Vec::with_capacity(differences.len());
-    for (tenant, difference) in differences {
-        let floor = difference.attos().checked_div_euclid(ATTOS_PER_NANO).ok_or(WHAT)?;
-        missing = missing.checked_sub(floor).ok_or(WHAT)?;
-        parts.push((*tenant, floor));
-        remainders.push(difference.attos().checked_rem_euclid(ATTOS_PER_NANO).ok_or(WHAT)?);
-    }
-    // The floors never exceed the whole, and parts with a remainder are never fewer than what is missing.
-    let missing = usize::try_from(missing).map_err(|_| WHAT)?;
-    let mut order: Vec<usize> = (0..parts.len()).collect();
-    order.sort_by_key(|index| (Reverse(remainders.get(*index)), *index));
-    for index in order.into_iter().take(missing) {
-        let (_, part) = parts.get_mut(index).ok_or(WHAT)?;
-        *part = part.checked_add(1).ok_or(WHAT)?;
-    }
-    parts.retain(|(_, part)| *part != 0);
-    Ok((whole, parts))
+    let exact: Vec<I256> = differences.values().map(|difference| I256::from(difference.attos())).collect();
+    let parts = fit(whole, &exact, I256::from(ATTOS_PER_NANO))?;
+    Ok((whole, differences.keys().copied().zip(parts).filter(|(_, part)| *part != 0).collect()))
 }
 
 /// A charge that acts on the month, of so many 1e-9.

@@ -55,14 +55,7 @@ pub(crate) fn read(keys: &mut Mapping<'_>) -> Result<Owner, Refused> {
 
 /// Who owned what in an hour. Two entries that contradict each other are no case.
 pub(crate) fn at(entries: &[During<Owner>], hour: Hour) -> Result<Owners, String> {
-    let mut owners = Owners {
-        hour,
-        tenants: BTreeMap::new(),
-        namespaces: BTreeMap::new(),
-        dedicated: BTreeMap::new(),
-        conflicts: BTreeSet::new(),
-        assumed: BTreeSet::new(),
-    };
+    let mut owners = Owners::nobody(hour);
     for entry in entries.iter().filter(|entry| entry.hours.contains(hour)) {
         let (cluster, owner) = (&entry.cluster, &entry.what);
         if let (Some(tenant), Some(cost_center)) = (&owner.tenant, &owner.cost_center) {

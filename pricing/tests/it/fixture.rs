@@ -132,14 +132,7 @@ pub(crate) fn fixed(name: &str, amount: &str, policy: Policy) -> SharedCost {
 }
 
 pub(crate) fn owners(hour: Hour) -> Owners {
-    Owners {
-        hour,
-        tenants: BTreeMap::new(),
-        namespaces: BTreeMap::new(),
-        dedicated: BTreeMap::new(),
-        conflicts: BTreeSet::new(),
-        assumed: BTreeSet::new(),
-    }
+    Owners::nobody(hour)
 }
 
 /// Adds a tenant of the cluster `prod` on cost centre `CC-<name>` with its namespaces.

@@ -70,13 +70,9 @@ const STATE: &str = "scrape kube-state-metrics with `honor_labels: true`; if it 
                      configure the job";
 
 impl Collector {
-    /// Looks at everything that measuring needs: the server, its clock and dialect, every metric.
-    pub async fn check(&self, now: DateTime<Utc>) -> Vec<Finding> {
-        self.check_with(now, false).await
-    }
-
-    /// The same, where it is known whether pods are read from elsewhere.
-    pub async fn check_with(&self, now: DateTime<Utc>, pods_from_elsewhere: bool) -> Vec<Finding> {
+    /// Looks at everything that measuring needs: the server, its clock and dialect, every metric; labels of pods
+    /// only where these are not read from elsewhere.
+    pub async fn check(&self, now: DateTime<Utc>, pods_from_elsewhere: bool) -> Vec<Finding> {
         let url = &self.settings.url;
         let server = match self.client.server_time().await {
             Ok(millis) => millis.div_euclid(1000),
