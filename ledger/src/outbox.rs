@@ -301,7 +301,9 @@ impl Ledger {
         tx.execute("DELETE FROM disabled_endpoints WHERE sink = $1", args![sink]).await?;
         let revived = tx
             .execute(
-                "UPDATE outbox SET state = 'pending', next_at = $2 WHERE sink = $1 AND state = 'dead'",
+                "UPDATE outbox SET state = 'pending', next_at = $2 WHERE sink = $1 AND state = 'dead' \
+                 AND NOT EXISTS (SELECT 1 FROM outbox p WHERE p.sink = outbox.sink \
+                 AND p.report_id = outbox.report_id AND p.revision > outbox.revision AND p.state = 'delivered')",
                 args![sink, micros(next_at)],
             )
             .await?;

@@ -99,6 +99,24 @@ both! {
         assert_eq!(ledger.revive(&guard, "finops", at(0)).await.unwrap(), 0, "nothing is dead");
     }
 
+    /// A receiver keeps what came last: it must not be the older one.
+    async fn what_a_newer_revision_has_replaced_is_not_tried_again(home: &Home) {
+        let ledger = home.open().await;
+        let guard = ledger.acquire().await.unwrap();
+        let everything = Scope::everything();
+        ledger.enqueue(&guard, vec![delivery("a", 1, "old"), delivery("b", 1, "alone")]).await.unwrap();
+        for entry in ledger.due(&everything, "finops", at(0), 10).await.unwrap() {
+            let refused = Outcome::Dead { reason: "422".into(), status: Some(422) };
+            ledger.settle(&guard, entry.id, &refused).await.unwrap();
+        }
+        ledger.enqueue(&guard, vec![delivery("a", 2, "new")]).await.unwrap();
+        let newer = ledger.due(&everything, "finops", at(1), 10).await.unwrap().remove(0).id;
+        ledger.settle(&guard, newer, &Outcome::Delivered { status: 200, at: at(1) }).await.unwrap();
+        assert_eq!(ledger.revive(&guard, "finops", at(2)).await.unwrap(), 1);
+        let due = ledger.due(&everything, "finops", at(2), 10).await.unwrap();
+        assert_eq!(due.into_iter().map(|entry| entry.delivery.body).collect::<Vec<_>>(), [b"alone".to_vec()]);
+    }
+
     /// By prefix of the id, taken literally; counted by state.
     async fn what_is_newest_and_how_much_waits_is_known(home: &Home) {
         let ledger = home.open().await;
