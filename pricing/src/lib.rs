@@ -9,6 +9,7 @@
 pub mod apportion;
 pub mod book;
 pub mod charge;
+pub mod closing;
 pub mod decimal;
 pub mod diff;
 pub mod digest;

@@ -1,10 +1,10 @@
 //! Which entry of an edition prices what.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::{
-    ClusterPrice, Edition, MeteredPrice, MeteredRate, Model, PoolPrice, PriceBook, SharedCost, SharedWhat,
-    Terms, Tier, Weights,
+    ClusterPrice, Edition, MeteredPrice, MeteredRate, Model, Policy, PoolPrice, PriceBook, SharedCost,
+    SharedWhat, Terms, Tier, Weights,
 };
 use crate::charge::{Kind, item};
 use crate::exchange::ExchangeRate;
@@ -26,21 +26,6 @@ impl PriceBook {
     /// The rate at which a month is converted into a reporting currency.
     pub fn rate(&self, currency: Currency, period: Period) -> Option<ExchangeRate> {
         self.rates.get(&currency)?.get(&period).copied()
-    }
-
-    /// The reporting currencies that a month has no rate for, with the cost centres that want them. While
-    /// there are any the month cannot be closed.
-    pub fn missing_rates(&self, period: Period) -> BTreeMap<Currency, BTreeSet<CostCenter>> {
-        let mut missing: BTreeMap<Currency, BTreeSet<CostCenter>> = BTreeMap::new();
-        let terms = self.terms_in(self.zone.hours(period)).map(|edition| &edition.cost_centers);
-        for (cost_center, terms) in terms.into_iter().flatten() {
-            if let Some(currency) = terms.reporting_currency
-                && self.rate(currency, period).is_none()
-            {
-                missing.entry(currency).or_default().insert(cost_center.clone());
-            }
-        }
-        missing
     }
 
     /// The book as if one of its editions had always been in force and no other; none if it has no such.
@@ -91,6 +76,16 @@ impl Edition {
             Kind::LoadBalancer => self.load_balancer.is_some(),
             _ => false,
         }
+    }
+
+    /// The cost centres that something is kept on.
+    pub fn keepers(&self) -> impl Iterator<Item = &CostCenter> {
+        let policies = self.shared_costs.iter().map(|cost| &cost.policy).chain([&self.idle]);
+        let named = policies.filter_map(|policy| match policy {
+            Policy::Keep(named) => named.as_ref(),
+            Policy::Even | Policy::Proportional(_) | Policy::Weighted(_) => None,
+        });
+        named.chain(&self.platform_cost_center)
     }
 
     /// What is agreed with a cost centre.

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{AdjustmentOn, Edition, Model, Policy, PriceBook, Problem};
+use crate::money::Currency;
 use crate::names::{
     ClusterName, CostCenter, Namespace, Pool, PriceClass, Service, StorageClass, TenantName, TrafficClass,
 };
 use crate::ownership::{NamespaceState, Owners};
-use crate::time::HourRange;
+use crate::time::{HourRange, Period};
 use crate::usage::UsageHour;
 
 /// What exists and needs a price.
@@ -29,6 +30,8 @@ pub struct Seen {
     pub services: BTreeSet<Service>,
     /// Tenants.
     pub tenants: BTreeSet<TenantName>,
+    /// Cost centres that had a tenant.
+    pub cost_centers: BTreeSet<CostCenter>,
     /// Namespaces and who owns them.
     pub namespaces: BTreeMap<(ClusterName, Namespace), NamespaceState>,
 }
@@ -54,6 +57,7 @@ impl Seen {
         self.dedicated.extend(owners.dedicated.keys().cloned());
         for ((_, tenant), state) in &owners.tenants {
             self.tenants.insert(tenant.clone());
+            self.cost_centers.insert(state.cost_center.clone());
             self.services.extend(state.services.iter().cloned());
         }
         let namespaces = owners.namespaces.iter();
@@ -82,7 +86,7 @@ impl PriceBook {
             check_people(edition, seen, &mut problems);
         }
         self.check_adjustments(seen, hours, &mut problems);
-        self.check_rates(hours, &mut problems);
+        self.check_rates(seen, hours, &mut problems);
         problems.sort();
         problems.dedup();
         problems
@@ -108,23 +112,57 @@ impl PriceBook {
         }
     }
 
-    /// Months without the rate of a reporting currency cannot be closed.
-    fn check_rates(&self, hours: HourRange, problems: &mut Vec<Problem>) {
+    /// Months without the rate of a reporting currency cannot be closed, if anyone has a statement in it.
+    fn check_rates(&self, seen: &Seen, hours: HourRange, problems: &mut Vec<Problem>) {
         let mut period = self.zone.period_of(hours.from);
         while !hours.is_empty() && self.zone.hours(period).from < hours.until {
-            let edition = self.terms_in(self.zone.hours(period));
-            for (currency, cost_centers) in self.missing_rates(period) {
-                let Some(edition) = edition else { continue };
-                let names: Vec<&str> = cost_centers.iter().map(CostCenter::as_str).collect();
-                let message = format!(
-                    "{currency} has no exchange rate for {period}, in which it is the reporting currency of {}",
-                    names.join(", ")
-                );
-                let mend = format!("add it: currencies: {{{currency}: {{{period}: …}}}}");
-                problems.push(problem(edition, message, &mend));
+            if let Some(edition) = self.terms_in(self.zone.hours(period)) {
+                let booked = self.booked_on(seen, period);
+                for (currency, cost_centers) in self.missing_rates(edition, period, &booked) {
+                    let message = format!(
+                        "{currency} has no exchange rate for {period}, in which it is the reporting currency of {}",
+                        cost_centers.join(", ")
+                    );
+                    let mend = format!("add it: currencies: {{{currency}: {{{period}: …}}}}");
+                    problems.push(problem(edition, message, &mend));
+                }
             }
             period = period.next();
         }
+    }
+
+    /// The reporting currencies that a month has no rate for, with those that want them.
+    fn missing_rates<'b>(
+        &self,
+        edition: &'b Edition,
+        period: Period,
+        booked: &BTreeSet<&CostCenter>,
+    ) -> BTreeMap<Currency, Vec<&'b str>> {
+        let mut missing: BTreeMap<Currency, Vec<&str>> = BTreeMap::new();
+        for (cost_center, terms) in &edition.cost_centers {
+            if let Some(currency) = terms.reporting_currency
+                && self.rate(currency, period).is_none()
+                && booked.contains(cost_center)
+            {
+                missing.entry(currency).or_default().push(cost_center.as_str());
+            }
+        }
+        missing
+    }
+
+    /// The cost centres that something can be booked on in a month: their tenants', what is kept on them,
+    /// what they are given by hand.
+    fn booked_on<'b>(&'b self, seen: &'b Seen, period: Period) -> BTreeSet<&'b CostCenter> {
+        let mut booked: BTreeSet<&CostCenter> = seen.cost_centers.iter().collect();
+        for edition in self.in_force(self.zone.hours(period)) {
+            booked.extend(edition.keepers());
+        }
+        let dated = self.adjustments.iter().filter(|entry| Period::of_date(entry.date) == period);
+        booked.extend(dated.filter_map(|entry| match &entry.on {
+            AdjustmentOn::CostCenter(cost_center) => Some(cost_center),
+            AdjustmentOn::Tenant(_) => None,
+        }));
+        booked
     }
 
     /// The editions that hold in some of the hours.

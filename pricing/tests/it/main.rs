@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod charges;
 #[cfg(test)]
+mod closing;
+#[cfg(test)]
 mod diffs;
 #[cfg(test)]
 mod estimates;

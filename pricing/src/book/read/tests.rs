@@ -302,6 +302,7 @@ fn what_exists_without_a_price_is_told() {
         load_balancers: true,
         services: ["argocd".into(), "vault".into()].into(),
         tenants: ["devteam-a".into()].into(),
+        cost_centers: [].into(),
         namespaces: [(("eu".into(), "kube-system".into()), owned)].into(),
     };
     let hours =
