@@ -3,6 +3,9 @@
 use std::cell::RefCell;
 use std::fmt;
 
+/// More problems than this are no list that anybody reads.
+const MOST: usize = 500;
+
 /// Something wrong in a book or a configuration: what, where, and how to mend it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Problem {
@@ -64,11 +67,20 @@ impl Problems {
         self.0.borrow().is_empty()
     }
 
-    /// All of them by file, line and column, each once.
+    /// All of them by file, line and column, each once; of very many the first, and how many there are.
     pub fn into_sorted(self) -> Vec<Problem> {
         let mut problems = self.0.into_inner();
         problems.sort();
         problems.dedup();
+        let more = problems.split_off(problems.len().min(MOST));
+        problems.extend(more.first().map(|first| Problem {
+            file: first.file.clone(),
+            line: None,
+            column: None,
+            path: String::new(),
+            message: format!("and {} more problems from here on", more.len()),
+            mend: "mend those above first".to_owned(),
+        }));
         problems
     }
 }

@@ -17,7 +17,7 @@ use super::{Error, State, months, yaml};
 use crate::rerate::{Unwatched, versions};
 
 /// The largest book that is taken.
-const MOST_BYTES: usize = 8 << 20;
+const MOST_BYTES: usize = 1 << 20;
 
 /// `?period=`, and the whole of the new book as YAML; several files of it apart by lines of `---`.
 pub(super) async fn diff(

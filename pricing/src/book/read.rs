@@ -16,6 +16,7 @@ use crate::yaml::{Document, Value};
 
 mod adjustments;
 mod amounts;
+mod compete;
 mod edition;
 mod part;
 mod policies;

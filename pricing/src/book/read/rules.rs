@@ -3,8 +3,8 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use super::Placed;
 use super::part::Part;
+use super::{Placed, compete};
 use crate::book::{
     Adjustment, Basis, Edition, Model, NodeCost, Pattern, Policy, PoolPrice, SharedCost, SharedWhat, Terms,
 };
@@ -36,56 +36,51 @@ pub(super) fn by_pattern(a: &Pattern, b: &Pattern) -> Ordering {
     a.by_specificity(b).then_with(|| a.cmp(b))
 }
 
-/// Each pair, the one that stands later in the files second.
-pub(super) fn pairs<'p, 'd, T>(
-    entries: &'p [Placed<'d, T>],
-) -> impl Iterator<Item = (&'p Placed<'d, T>, &'p Placed<'d, T>)> {
-    entries.iter().enumerate().flat_map(|(index, a)| {
-        entries.iter().skip(index.saturating_add(1)).map(move |b| {
-            let place = |placed: &Placed<'d, T>| (placed.place.file(), placed.place.line());
-            if place(a) <= place(b) { (a, b) } else { (b, a) }
-        })
-    })
-}
-
 /// No price class has two best entries.
 pub(super) fn pools_do_not_compete(pools: &[Placed<'_, PoolPrice>]) {
-    for (a, b) in pairs(pools) {
+    let group = |entry| dimensions(entry).map(compete::group);
+    compete::tell(pools, group, |a, b| {
         let (ours, theirs) = (dimensions(&b.value), dimensions(&a.value));
         if ours == theirs {
             let message = format!("these nodes already have a price in {}", a.at());
-            b.place.refuse(message, "keep one of the two entries");
+            Some((message, "keep one of the two entries"))
         } else if specificity(&a.value, &b.value).is_eq()
             && ours.iter().zip(theirs).all(|(a, b)| a.overlaps(b))
         {
             let message = format!("it is as good as the entry in {} for nodes that both match", a.at());
-            b.place.refuse(message, "make one of them more specific");
+            Some((message, "make one of them more specific"))
+        } else {
+            None
         }
-    }
+    });
 }
 
 /// No class of what is metered has two best entries.
 pub(super) fn patterns_do_not_compete<T>(entries: &[Placed<'_, T>], what: &str, of: impl Fn(&T) -> &Pattern) {
-    for (a, b) in pairs(entries) {
-        let (first, second) = (of(&a.value), of(&b.value));
-        if first == second {
-            let message = format!("the {what} `{second}` already has a price in {}", a.at());
-            b.place.refuse(message, "keep one of the two entries");
-        } else if first.by_specificity(second).is_eq() && first.overlaps(second) {
-            let message = format!("`{second}` is as good as `{first}` in {} for what both match", a.at());
-            b.place.refuse(message, "make one of them more specific");
-        }
-    }
+    compete::tell(
+        entries,
+        |entry| compete::group(of(entry)),
+        |a, b| {
+            let (first, second) = (of(&a.value), of(&b.value));
+            if first == second {
+                let message = format!("the {what} `{second}` already has a price in {}", a.at());
+                Some((message, "keep one of the two entries"))
+            } else if first.by_specificity(second).is_eq() && first.overlaps(second) {
+                let message = format!("`{second}` is as good as `{first}` in {} for what both match", a.at());
+                Some((message, "make one of them more specific"))
+            } else {
+                None
+            }
+        },
+    );
 }
 
 /// A name stands for one thing.
 pub(super) fn names_differ<T>(entries: &[Placed<'_, T>], what: &str, of: impl Fn(&T) -> &str) {
-    for (a, b) in pairs(entries) {
-        if of(&a.value) == of(&b.value) {
-            let message = format!("the {what} `{}` is already given in {}", of(&b.value), a.at());
-            b.place.refuse(message, "keep one of the two entries");
-        }
-    }
+    compete::tell(entries, &of, |a, b| {
+        let message = format!("the {what} `{}` is already given in {}", of(&b.value), a.at());
+        Some((message, "keep one of the two entries"))
+    });
 }
 
 /// A pool has one model, and bills quotas whole or not at all, whatever the types of its nodes.
@@ -96,6 +91,8 @@ pub(super) fn pools_have_one_model(pools: &[Placed<'_, PoolPrice>]) {
         if instance_type.is_any() && capacity_type.is_any() {
             continue;
         }
+        // Each contradiction once for each entry, however many it contradicts.
+        let (mut models_told, mut quota_told) = (false, false);
         for rest in pools.iter().skip(index.saturating_add(1)) {
             let [pool, types @ .., cluster] = dimensions(&rest.value);
             if !pool.overlaps(&some.value.pool) || !cluster.overlaps(&some.value.cluster) {
@@ -103,9 +100,13 @@ pub(super) fn pools_have_one_model(pools: &[Placed<'_, PoolPrice>]) {
             }
             let model = |entry: &PoolPrice| matches!(entry.model, Model::Cost { .. });
             if model(&some.value) != model(&rest.value) {
-                let message = format!("other nodes of its pool are in the other model ({})", rest.at());
-                some.place.refuse(message, "a pool has one model: make the entries agree");
-            } else if (some.value.basis == Basis::Quota) != (rest.value.basis == Basis::Quota) {
+                if !std::mem::replace(&mut models_told, true) {
+                    let message = format!("other nodes of its pool are in the other model ({})", rest.at());
+                    some.place.refuse(message, "a pool has one model: make the entries agree");
+                }
+            } else if (some.value.basis == Basis::Quota) != (rest.value.basis == Basis::Quota)
+                && !std::mem::replace(&mut quota_told, true)
+            {
                 let message = format!("basis `quota` is for some nodes of its pool only ({})", rest.at());
                 some.place.refuse(message, "a namespace would be billed twice there: make the entries agree");
             }
@@ -127,12 +128,16 @@ pub(super) fn quota_is_for_one_pool(pools: &[Placed<'_, PoolPrice>]) {
         let message = format!("basis `quota` is for one pool, but `{}` may match several", entry.value.pool);
         entry.place.refuse(message, "write the pool's name");
     }
-    for (a, b) in pairs(&quota) {
-        if a.value.pool != b.value.pool && a.value.cluster.overlaps(&b.value.cluster) {
-            let message = format!("a second pool with basis `quota`; the first is in {}", a.at());
-            b.place.refuse(message, "quotas can be billed on one pool per cluster only: use `max` here");
-        }
-    }
+    compete::tell(
+        &quota,
+        |_| (),
+        |a, b| {
+            (a.value.pool != b.value.pool && a.value.cluster.overlaps(&b.value.cluster)).then(|| {
+                let message = format!("a second pool with basis `quota`; the first is in {}", a.at());
+                (message, "quotas can be billed on one pool per cluster only: use `max` here")
+            })
+        },
+    );
 }
 
 /// A namespace's cost is shared once.
@@ -141,22 +146,23 @@ pub(super) fn namespaces_are_shared_once(costs: &[Placed<'_, SharedCost>]) {
         SharedWhat::Namespaces { names, labels } => (names.clone(), labels.clone()),
         SharedWhat::Fixed(_) => (Vec::new(), BTreeMap::new()),
     };
-    let names = |cost: &SharedCost| selected(cost).0;
-    for (a, b) in pairs(costs) {
-        let theirs = names(&a.value);
-        let (few, many) = (selected(&a.value).1, selected(&b.value).1);
-        let (few, many) = if few.len() > many.len() { (many, few) } else { (few, many) };
-        // Whatever carries all the labels of the one carries all of the other.
-        if !few.is_empty() && few.iter().all(|(key, value)| many.get(key) == Some(value)) {
-            let message =
-                format!("namespaces with these labels are already shared by the entry in {}", a.at());
-            b.place.refuse(message, "a namespace is shared once: keep it in one entry");
-        }
-        for name in names(&b.value).iter().filter(|name| theirs.iter().any(|other| other.overlaps(name))) {
-            let message = format!("namespaces like `{name}` are already shared by the entry in {}", a.at());
-            b.place.refuse(message, "a namespace is shared once: keep it in one entry");
-        }
-    }
+    compete::tell(
+        costs,
+        |_| (),
+        |a, b| {
+            let ((theirs, few), (ours, many)) = (selected(&a.value), selected(&b.value));
+            let (few, many) = if few.len() > many.len() { (many, few) } else { (few, many) };
+            let mend = "a namespace is shared once: keep it in one entry";
+            // Whatever carries all the labels of the one carries all of the other.
+            if !few.is_empty() && few.iter().all(|(key, value)| many.get(key) == Some(value)) {
+                let message =
+                    format!("namespaces with these labels are already shared by the entry in {}", a.at());
+                return Some((message, mend));
+            }
+            let name = ours.iter().find(|name| theirs.iter().any(|other| other.overlaps(name)))?;
+            Some((format!("namespaces like `{name}` are already shared by the entry in {}", a.at()), mend))
+        },
+    );
 }
 
 /// What is kept needs somebody who keeps it.
@@ -250,10 +256,14 @@ pub(super) fn adjustments<'p, 'd: 'p>(
     zone: BillingZone,
 ) -> Vec<Adjustment> {
     let placed: Vec<_> = parts.flat_map(|part| part.adjustments.items.iter().cloned()).collect();
-    for (a, b) in pairs(&placed).filter(|(a, b)| a.value.reference == b.value.reference) {
-        let message = format!("the reference `{}` is already given in {}", b.value.reference, a.at());
-        b.place.refuse(message, "if it is not the same adjustment twice, give it a reference of its own");
-    }
+    compete::tell(
+        &placed,
+        |adjustment| adjustment.reference.as_str(),
+        |a, b| {
+            let message = format!("the reference `{}` is already given in {}", b.value.reference, a.at());
+            Some((message, "if it is not the same adjustment twice, give it a reference of its own"))
+        },
+    );
     if let Some(first) = first {
         for adjustment in &placed {
             let period = Period::of_date(adjustment.value.date);

@@ -66,6 +66,27 @@ fn bad_books_are_refused_with_every_problem() {
     }
 }
 
+/// A file pasted into itself is no reason to run out of memory, nor to write more than anybody reads.
+#[test]
+fn an_entry_given_a_thousand_times_is_a_problem_each_and_the_first_are_told() {
+    let header =
+        "version: '1'\neffective_from: 2026-01-01\ncurrency: EUR\nidle: {proportional: direct_cost}\n";
+    let pool = "  - {pool: a, model: rate, cpu_core_hour: '1', memory_gib_hour: '1', basis: max}\n";
+    for (key, entry) in [
+        ("pools", pool),
+        ("storage", "  - {class: gp3, gib_hour: '1'}\n"),
+        ("adjustments", "  - {date: 2026-01-02, tenant: a, amount: '1', reason: x, reference: R}\n"),
+        ("budgets", "  - {tenant: a, from: 2026-01, per_month: '1'}\n"),
+    ] {
+        let prices = if key == "pools" { String::new() } else { format!("pools:\n{pool}") };
+        let text = format!("{header}{prices}{key}:\n{}", entry.repeat(1000));
+        let problems = PriceBook::parse(&sources(&text), berlin()).unwrap_err();
+        let last = problems.last().unwrap().to_string();
+        assert_eq!(problems.len(), 501, "{key}: {last}");
+        assert!(last.contains("and 499 more problems"), "{key}: {}\n{last}", problems[0]);
+    }
+}
+
 #[test]
 fn good_books_are_read() {
     let books = files(&folder("books"), ".yaml");

@@ -1,9 +1,9 @@
 //! What belongs to the book as a whole and has its own months: exchange rates and budgets.
 
-use super::Placed;
 use super::amounts::{name, per_month_money};
 use super::part::{Part, Several};
-use super::rules::pairs;
+use super::{Placed, compete};
+
 use crate::book::{Budget, BudgetOf, ExchangeRates};
 use crate::exchange::ExchangeRate;
 use crate::money::Currency;
@@ -75,13 +75,15 @@ pub(super) fn budget(value: &Value<'_>) -> Result<Budget, Refused> {
 /// The rates of all files. A month has one rate.
 pub(super) fn all_rates<'p, 'd: 'p>(parts: impl Iterator<Item = &'p Part<'d>>) -> ExchangeRates {
     let placed: Vec<_> = parts.flat_map(|part| part.rates.items.iter().cloned()).collect();
-    for (a, b) in pairs(&placed) {
-        let ((currency, period, _), (other, month, _)) = (a.value, b.value);
-        if (currency, period) == (other, month) {
+    compete::tell(
+        &placed,
+        |(currency, period, _)| (currency, period),
+        |a, b| {
+            let (currency, period, _) = b.value;
             let message = format!("the rate of {currency} in {period} is already given in {}", a.at());
-            b.place.refuse(message, "a month has one rate: keep one of the two");
-        }
-    }
+            Some((message, "a month has one rate: keep one of the two"))
+        },
+    );
     let mut rates = ExchangeRates::new();
     for (currency, period, rate) in placed.into_iter().map(|placed| placed.value) {
         rates.entry(currency).or_default().insert(period, rate);
@@ -92,10 +94,16 @@ pub(super) fn all_rates<'p, 'd: 'p>(parts: impl Iterator<Item = &'p Part<'d>>) -
 /// The budgets of all files, in the order of whose they are and when. A month has one of each.
 pub(super) fn all_budgets<'p, 'd: 'p>(parts: impl Iterator<Item = &'p Part<'d>>) -> Vec<Budget> {
     let placed: Vec<_> = parts.flat_map(|part| part.budgets.items.iter().cloned()).collect();
-    for (a, b) in pairs(&placed).filter(|(a, b)| a.value.overlaps(&b.value)) {
-        let message = format!("the {} already has a budget then, in {}", b.value.of, a.at());
-        b.place.refuse(message, "let the first end where the second begins: add `until` to it");
-    }
+    compete::tell(
+        &placed,
+        |budget| &budget.of,
+        |a, b| {
+            a.value.overlaps(&b.value).then(|| {
+                let message = format!("the {} already has a budget then, in {}", b.value.of, a.at());
+                (message, "let the first end where the second begins: add `until` to it")
+            })
+        },
+    );
     let mut budgets: Vec<Budget> = placed.into_iter().map(|placed| placed.value).collect();
     budgets.sort_by(|a, b| (&a.of, a.from).cmp(&(&b.of, b.from)));
     budgets
