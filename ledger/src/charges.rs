@@ -15,10 +15,11 @@ use defray_pricing::quantity::{Quantity, Unit};
 use defray_pricing::rating::Control;
 use sqlx::AssertSqlSafe;
 
-use crate::backend::args;
+use crate::backend::{Value, args};
 use crate::codec::charges as codec;
 use crate::columns::{charge_columns, push_charge, read_charge, read_money};
-use crate::{Ledger, LedgerError, Scope, WriteGuard, controls};
+use crate::transaction::Transaction;
+use crate::{Ledger, LedgerError, PeriodState, Scope, WriteGuard, controls, months};
 
 /// One local day of charges, hour by hour.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,20 +38,20 @@ pub struct ChargeDay {
     pub control: Control,
 }
 
-/// One charge of one day: the day's charges of one key and namespace, added up.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DailyAmount {
-    /// The day in the billing zone.
-    pub day: NaiveDate,
-    /// The charge, folded over the day.
-    pub charge: Charge,
+/// A day in the form it is stored in: packing and folding are long work for the processor that no writer waits for.
+pub(crate) struct Prepared {
+    name: String,
+    period: Period,
+    inputs: Digest,
+    rated: RatedDay,
+    control: Control,
+    blob: Vec<u8>,
+    rows: Vec<Vec<Value>>,
 }
 
-impl Ledger {
-    /// Replaces a day whole. Under the digest it already has, nothing is written; says whether it was.
-    pub async fn put_day(&self, guard: &WriteGuard, day: ChargeDay) -> Result<bool, LedgerError> {
+impl Prepared {
+    pub(crate) fn new(day: ChargeDay) -> Result<Self, LedgerError> {
         let name = day.day.to_string();
-        // Packing and folding are long work for the processor: no writer waits for it.
         let blob = codec::write(&name, &day.hours)?;
         let rated = RatedDay {
             day: day.day,
@@ -65,25 +66,53 @@ impl Ledger {
             push_charge(&mut row, &charge)?;
             rows.push(row);
         }
+        Ok(Self { name, period: day.period, inputs: day.inputs, rated, control: day.control, blob, rows })
+    }
+}
+
+/// Replaces a day, whatever it was.
+pub(crate) async fn replace(tx: &mut Transaction, day: Prepared) -> Result<(), LedgerError> {
+    let Prepared { name, period, inputs, rated, control, blob, rows } = day;
+    tx.execute("DELETE FROM day_charges WHERE day = $1", args![name.as_str()]).await?;
+    controls::clear_day(tx, &name).await?;
+    tx.execute(
+        "INSERT INTO charge_days (day, period, inputs, blob_digest, content) VALUES ($1, $2, $3, $4, $5) \
+         ON CONFLICT (day) DO UPDATE SET period = excluded.period, inputs = excluded.inputs, \
+         blob_digest = excluded.blob_digest, content = excluded.content",
+        args![name.as_str(), period.to_string(), inputs, Digest::of(&blob), blob],
+    )
+    .await?;
+    tx.insert(concat!("day_charges (day, n, ", charge_columns!(), ")"), rows).await?;
+    controls::put_day(tx, &name, &rated, &control).await
+}
+
+/// One charge of one day: the day's charges of one key and namespace, added up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DailyAmount {
+    /// The day in the billing zone.
+    pub day: NaiveDate,
+    /// The charge, folded over the day.
+    pub charge: Charge,
+}
+
+impl Ledger {
+    /// Replaces a day of an open month whole. Under the digest it already has, nothing is written; says whether it
+    /// was. A day of a closed month is refused.
+    pub async fn put_day(&self, guard: &WriteGuard, day: ChargeDay) -> Result<bool, LedgerError> {
+        let day = Prepared::new(day)?;
         let mut tx = self.write(guard).await?;
+        let month = months::current(&mut tx, day.period).await?;
+        if month.is_some_and(|(_, state, _)| state != PeriodState::Open) {
+            return Err(LedgerError::Closed(day.period));
+        }
         let known =
-            tx.fetch_one("SELECT inputs FROM charge_days WHERE day = $1", args![name.as_str()]).await?;
+            tx.fetch_one("SELECT inputs FROM charge_days WHERE day = $1", args![day.name.as_str()]).await?;
         if let Some(mut row) = known
             && row.digest()? == day.inputs
         {
             return Ok(false);
         }
-        tx.execute("DELETE FROM day_charges WHERE day = $1", args![name.as_str()]).await?;
-        controls::clear_day(&mut tx, &name).await?;
-        tx.execute(
-            "INSERT INTO charge_days (day, period, inputs, blob_digest, content) VALUES ($1, $2, $3, $4, $5) \
-             ON CONFLICT (day) DO UPDATE SET period = excluded.period, inputs = excluded.inputs, \
-             blob_digest = excluded.blob_digest, content = excluded.content",
-            args![name.as_str(), day.period.to_string(), day.inputs, Digest::of(&blob), blob],
-        )
-        .await?;
-        tx.insert(concat!("day_charges (day, n, ", charge_columns!(), ")"), rows).await?;
-        controls::put_day(&mut tx, &name, &rated, &day.control).await?;
+        replace(&mut tx, day).await?;
         tx.commit().await?;
         Ok(true)
     }

@@ -17,6 +17,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use crate::error::LedgerError;
 
 pub(crate) mod charges;
+pub(crate) mod ownership;
 pub(crate) mod usage;
 
 /// The columns of a table.

@@ -182,6 +182,14 @@ pub(crate) async fn of_month(
     sum(totals, pools).map(Some)
 }
 
+/// All of them as they rest, for a digest.
+pub(crate) fn values(control: &Control) -> Result<Vec<Value>, LedgerError> {
+    let mut values = Vec::new();
+    push_totals(&mut values, control)?;
+    values.extend(push_pools(&[], control)?.into_iter().flatten());
+    Ok(values)
+}
+
 fn push_totals(row: &mut Vec<Value>, control: &Control) -> Result<(), LedgerError> {
     for amount in [control.metered, control.fixed, control.service_fees, control.cut] {
         push_money(row, amount)?;

@@ -176,6 +176,25 @@ pub enum LedgerError {
     /// A closed month is never replaced.
     #[error("the billing period {0} is closed; it changes only by a restatement")]
     Closed(Period),
+    /// A month was computed anew after it was looked at.
+    #[error("the billing period {0} was computed anew meanwhile; nothing was closed: look at it again")]
+    MovedOn(Period),
+    /// A restatement was planned against a version that is not the newest.
+    #[error(
+        "{period} has version {version} by now, and this was planned against version {planned}; nothing was \
+         restated: plan again"
+    )]
+    AnotherVersion {
+        /// The period.
+        period: Period,
+        /// The version it was planned against.
+        planned: u32,
+        /// The newest.
+        version: u32,
+    },
+    /// A restatement would say the same.
+    #[error("there is nothing to restate in {0}: every line is as it was")]
+    NothingToRestate(Period),
     /// One idempotency key, two bodies.
     #[error("the delivery {report_id} revision {revision} to {sink} is already remembered with another body")]
     KeyReused {

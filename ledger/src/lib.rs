@@ -12,6 +12,7 @@ mod backend;
 mod books;
 mod chain;
 mod charges;
+mod closes;
 mod codec;
 mod columns;
 mod controls;
@@ -29,6 +30,10 @@ mod scope;
 mod transaction;
 
 pub use charges::{ChargeDay, DailyAmount, DailyTotal};
+pub use closes::{
+    CloseFile, CloseRecord, Closed, ClosedHow, ClosedMonth, Closing, FrozenOwnership, PinnedHour,
+    RenderedFile, Restating, UnknownClosedHow,
+};
 pub use error::{LedgerError, OpenError};
 pub use guard::WriteGuard;
 pub use hours::{HourEntry, Missing, Recorded, RecordedHour};
@@ -85,10 +90,12 @@ impl Ledger {
         tx.commit().await
     }
 
-    /// Follows the whole chain of every cluster and reads every blob; says how many revisions held.
+    /// Follows the whole chain of every cluster and of closes, and reads every blob and file; says how many revisions
+    /// of hours held.
     pub async fn verify(&self, scope: &Scope) -> Result<u64, LedgerError> {
         scope.whole("the chain of recorded hours")?;
         let mut tx = self.read().await?;
+        closes::verify(&mut tx, chain::Reach::All).await?;
         chain::verify(&mut tx, chain::Reach::All).await
     }
 

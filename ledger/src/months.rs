@@ -15,6 +15,9 @@ mod periods;
 mod read;
 mod write;
 
+pub(crate) use read::load;
+pub(crate) use write::{current, put_version};
+
 /// Minutes with data out of the minutes there are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Coverage {

@@ -10,7 +10,7 @@ use crate::chain::{self, Reach};
 use crate::error::{LedgerError, OpenError};
 use crate::location::{Location, Place};
 use crate::transaction::Transaction;
-use crate::{Inner, Ledger};
+use crate::{Inner, Ledger, closes};
 
 mod directory;
 mod server;
@@ -35,10 +35,10 @@ macro_rules! steps {
     };
 }
 
-const STEPS: [Step; 4] = steps![(1, "ledger"), (2, "pods"), (3, "recovery"), (4, "reporting")];
+const STEPS: [Step; 5] = steps![(1, "ledger"), (2, "pods"), (3, "recovery"), (4, "reporting"), (5, "closes")];
 
 /// The schema this release writes: the last of the steps.
-const SCHEMA: i64 = 4;
+const SCHEMA: i64 = 5;
 
 /// What may be done to have a ledger of this release's schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +84,7 @@ impl Ledger {
             self.health().await?;
         }
         let mut tx = Transaction::new(self.inner.pools.begin_read().await?);
+        closes::verify(&mut tx, Reach::Tail).await?;
         chain::verify(&mut tx, Reach::Tail).await?;
         Ok(())
     }

@@ -41,6 +41,14 @@ impl Scope {
         matches!(self.0, Reach::Everything)
     }
 
+    /// The tenants this reader sees, in order; none where it sees everything.
+    pub(crate) const fn seen(&self) -> Option<&BTreeSet<TenantName>> {
+        match &self.0 {
+            Reach::Everything => None,
+            Reach::Tenants(tenants) => Some(tenants),
+        }
+    }
+
     /// Refuses what is not kept per tenant, unless everything may be seen.
     pub(crate) fn whole(&self, what: &'static str) -> Result<(), LedgerError> {
         match &self.0 {

@@ -4,6 +4,7 @@
 
 mod books;
 mod charges;
+mod closes;
 mod hours;
 mod months;
 mod opening;

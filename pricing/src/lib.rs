@@ -26,6 +26,7 @@ pub mod quantity;
 pub mod rating;
 pub mod recompute;
 pub mod recovery;
+pub mod restatement;
 pub mod statement;
 pub mod time;
 pub mod usage;

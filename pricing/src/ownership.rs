@@ -13,6 +13,7 @@ use crate::time::Hour;
 mod resolve;
 mod rules;
 mod spans;
+mod within;
 
 pub use resolve::{OwnershipIndex, resolve};
 pub use rules::{NamePattern, StaticClaim, TenancyRules};

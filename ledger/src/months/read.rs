@@ -9,6 +9,7 @@ use defray_pricing::statement::{Converted, Line, PeriodStatements, Reporting, St
 use defray_pricing::time::Period;
 use sqlx::AssertSqlSafe;
 
+use super::write::current;
 use super::{Coverage, MonthRecord};
 use crate::backend::{Fields, args};
 use crate::columns::{
@@ -20,37 +21,53 @@ use crate::{Ledger, LedgerError, Scope, controls};
 impl Ledger {
     /// The current version of a month; a tenant sees its own statements and their total.
     pub async fn month(&self, scope: &Scope, period: Period) -> Result<Option<MonthRecord>, LedgerError> {
-        let name = period.to_string();
         let mut tx = self.read().await?;
-        let row = tx
-            .fetch_one(
-                "SELECT version, currency, inputs, hours_missing, book_digest FROM months WHERE period = $1 \
-                 ORDER BY version DESC LIMIT 1",
-                args![name.as_str()],
-            )
-            .await?;
-        let Some(mut row) = row else { return Ok(None) };
-        let version: u32 = row.number("version")?;
-        let currency = row.parse("a currency")?;
-        let (inputs, hours_missing, book_digest) =
-            (row.digest()?, row.number("missing hours")?, row.digest()?);
-        let statements = statements(&mut tx, scope, &name, version).await?;
-        let amount = Money::sum(statements.iter().map(|statement| statement.amount))?;
-        let month_level = month_level(&mut tx, scope, &name, version).await?;
-        Ok(Some(MonthRecord {
-            statements: PeriodStatements { period, currency, statements, amount, month_level },
-            inputs,
-            coverage: coverage(&mut tx, &name, version).await?,
-            hours_missing,
-            book_digest,
-            book_versions: books(&mut tx, &name, version).await?,
-            control: if scope.sees_everything() {
-                controls::of_month(&mut tx, &name, version).await?
-            } else {
-                None
-            },
-        }))
+        match current(&mut tx, period).await? {
+            Some((version, ..)) => load(&mut tx, scope, period, version).await,
+            None => Ok(None),
+        }
     }
+
+    /// One version of a month, cut down alike.
+    pub async fn month_version(
+        &self,
+        scope: &Scope,
+        period: Period,
+        version: u32,
+    ) -> Result<Option<MonthRecord>, LedgerError> {
+        load(&mut self.read().await?, scope, period, version).await
+    }
+}
+
+pub(crate) async fn load(
+    tx: &mut Transaction,
+    scope: &Scope,
+    period: Period,
+    version: u32,
+) -> Result<Option<MonthRecord>, LedgerError> {
+    let name = period.to_string();
+    let row = tx
+        .fetch_one(
+            "SELECT currency, inputs, hours_missing, book_digest FROM months WHERE period = $1 AND version = $2",
+            args![name.as_str(), version],
+        )
+        .await?;
+    let Some(mut row) = row else { return Ok(None) };
+    let currency = row.parse("a currency")?;
+    let (inputs, hours_missing, book_digest) = (row.digest()?, row.number("missing hours")?, row.digest()?);
+    let statements = statements(tx, scope, &name, version).await?;
+    let amount = Money::sum(statements.iter().map(|statement| statement.amount))?;
+    let month_level = month_level(tx, scope, &name, version).await?;
+    let control = if scope.sees_everything() { controls::of_month(tx, &name, version).await? } else { None };
+    Ok(Some(MonthRecord {
+        statements: PeriodStatements { period, currency, statements, amount, month_level },
+        inputs,
+        coverage: coverage(tx, &name, version).await?,
+        hours_missing,
+        book_digest,
+        book_versions: books(tx, &name, version).await?,
+        control,
+    }))
 }
 
 async fn statements(

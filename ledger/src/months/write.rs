@@ -25,44 +25,54 @@ impl Ledger {
             Some((_, PeriodState::Open, inputs)) if inputs == month.inputs => return Ok(false),
             Some((version, PeriodState::Open, _)) => version,
         };
-        let name = period.to_string();
-        clear(&mut tx, &name, version).await?;
-        tx.execute(
-            "INSERT INTO months (period, version, state, currency, inputs, hours_missing, book_digest) \
-             VALUES ($1, $2, 'open', $3, $4, $5, $6) ON CONFLICT (period, version) DO UPDATE SET \
-             currency = excluded.currency, inputs = excluded.inputs, hours_missing = excluded.hours_missing, \
-             book_digest = excluded.book_digest",
-            args![
-                name.as_str(),
-                version,
-                month.statements.currency.code(),
-                month.inputs,
-                month.hours_missing,
-                month.book_digest
-            ],
-        )
-        .await?;
-        attach(&mut tx, &name, version, &month).await?;
-        for (n, statement) in (0_i64..).zip(&month.statements.statements) {
-            put_statement(&mut tx, &name, version, n, statement).await?;
-        }
-        let mut rows = Vec::new();
-        for (n, charge) in (0_i64..).zip(&month.statements.month_level) {
-            let mut row = args![name.as_str(), version, n];
-            push_charge(&mut row, charge)?;
-            rows.push(row);
-        }
-        tx.insert(concat!("month_charges (period, version, n, ", charge_columns!(), ")"), rows).await?;
-        if let Some(control) = &month.control {
-            controls::put_month(&mut tx, &name, version, control).await?;
-        }
+        put_version(&mut tx, version, &month).await?;
         tx.commit().await?;
         Ok(true)
     }
 }
 
+/// Writes a version whole, as one that is open.
+pub(crate) async fn put_version(
+    tx: &mut Transaction,
+    version: u32,
+    month: &MonthRecord,
+) -> Result<(), LedgerError> {
+    let name = month.statements.period.to_string();
+    clear(tx, &name, version).await?;
+    tx.execute(
+        "INSERT INTO months (period, version, state, currency, inputs, hours_missing, book_digest) \
+         VALUES ($1, $2, 'open', $3, $4, $5, $6) ON CONFLICT (period, version) DO UPDATE SET \
+         currency = excluded.currency, inputs = excluded.inputs, hours_missing = excluded.hours_missing, \
+         book_digest = excluded.book_digest",
+        args![
+            name.as_str(),
+            version,
+            month.statements.currency.code(),
+            month.inputs,
+            month.hours_missing,
+            month.book_digest
+        ],
+    )
+    .await?;
+    attach(tx, &name, version, month).await?;
+    for (n, statement) in (0_i64..).zip(&month.statements.statements) {
+        put_statement(tx, &name, version, n, statement).await?;
+    }
+    let mut rows = Vec::new();
+    for (n, charge) in (0_i64..).zip(&month.statements.month_level) {
+        let mut row = args![name.as_str(), version, n];
+        push_charge(&mut row, charge)?;
+        rows.push(row);
+    }
+    tx.insert(concat!("month_charges (period, version, n, ", charge_columns!(), ")"), rows).await?;
+    if let Some(control) = &month.control {
+        controls::put_month(tx, &name, version, control).await?;
+    }
+    Ok(())
+}
+
 /// The newest version of a period: its number, state and digest.
-async fn current(
+pub(crate) async fn current(
     tx: &mut Transaction,
     period: Period,
 ) -> Result<Option<(u32, PeriodState, defray_pricing::digest::Digest)>, LedgerError> {

@@ -91,7 +91,7 @@ impl<'a> OwnershipIndex<'a> {
 }
 
 /// Since when each cluster is observed: what the timeline says, else its first observation.
-fn observed_since(timeline: &Timeline) -> BTreeMap<&ClusterName, Option<DateTime<Utc>>> {
+pub(super) fn observed_since(timeline: &Timeline) -> BTreeMap<&ClusterName, Option<DateTime<Utc>>> {
     fn note<'a, T>(clusters: &mut BTreeMap<&'a ClusterName, Option<DateTime<Utc>>>, spans: &'a [Span<T>]) {
         for span in spans {
             let since = clusters.entry(&span.cluster).or_insert(None);

@@ -7,7 +7,7 @@ use crate::book::Pattern;
 use crate::names::{ClusterName, CostCenter, TenantName};
 
 /// How names tie tenants to namespaces and pools. The order here is the order of precedence.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct TenancyRules {
     /// The host namespace of a `Tenant`, by name: `vcluster-{tenant}`.
     pub namespace_pattern: Option<NamePattern>,
@@ -41,7 +41,7 @@ impl std::fmt::Display for NamePattern {
 }
 
 /// Namespaces that the configuration gives to a tenant.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StaticClaim {
     /// The tenant.
     pub tenant: TenantName,

@@ -18,6 +18,9 @@ mod fixture;
 #[expect(clippy::arithmetic_side_effects, reason = "days of one month, by hand")]
 mod forecast;
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "hours of one day, by hand")]
+mod frozen;
+#[cfg(test)]
 #[expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails")]
 mod fuzz;
 #[cfg(test)]
@@ -39,6 +42,8 @@ mod recovery;
 #[cfg(test)]
 #[expect(clippy::arithmetic_side_effects, reason = "naive on purpose; a test that overflows fails")]
 mod reporting;
+#[cfg(test)]
+mod restatements;
 #[cfg(test)]
 mod statements;
 #[cfg(test)]
