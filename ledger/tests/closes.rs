@@ -117,7 +117,7 @@ both! {
         drop(ledger);
 
         let ledger = home.open().await;
-        assert_eq!(ledger.closes(&everything()).await.unwrap(), [closed.clone()]);
+        assert_eq!(ledger.closes(&everything()).await.unwrap(), std::slice::from_ref(&closed));
         let periods = ledger.periods(&everything(), BillingZone::UTC).await.unwrap();
         assert_eq!((periods[0].state, periods[0].version), (PeriodState::Closed, 1));
         assert_eq!(ledger.close_ownership(&everything(), &closed).await.unwrap(), ownership());

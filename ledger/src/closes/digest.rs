@@ -86,7 +86,8 @@ pub(super) fn of_file(
     length: i64,
     sha256: &[u8],
 ) -> Digest {
-    of(&args!["file", version.0, version.1, name, i64::from(at_close), length, sha256.to_vec()])
+    let values = args!["file", version.0, version.1, name, i64::from(at_close), length, sha256.to_vec()];
+    of(&values)
 }
 
 /// Of all files of a close, by their digests in the order of their names.

@@ -49,10 +49,9 @@ impl Ledger {
             .await?;
         let mut files = Vec::new();
         for mut row in rows {
-            let (mut file, _) = file(version, &mut row)?;
-            if let Some(name) = file.name.strip_prefix(&view) {
-                file.name = name.to_owned();
-                files.push(file);
+            let (file, _) = file(version, &mut row)?;
+            if let Some(name) = file.name.strip_prefix(&view).map(str::to_owned) {
+                files.push(CloseFile { name, ..file });
             }
         }
         Ok(files)

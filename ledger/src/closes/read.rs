@@ -105,7 +105,9 @@ impl Ledger {
 /// What a period came to is not for who sees a part of it.
 fn cut(scope: &Scope, mut versions: Vec<ClosedMonth>) -> Vec<ClosedMonth> {
     if !scope.sees_everything() {
-        versions.iter_mut().for_each(|ClosedMonth(record)| record.total = None);
+        for ClosedMonth(record) in &mut versions {
+            record.total = None;
+        }
     }
     versions
 }

@@ -114,11 +114,11 @@ pub(crate) fn read(file: Vec<u8>) -> Result<FrozenOwnership, LedgerError> {
                 hours.insert(cluster, HourRange { from: hour(FROM)?, until: hour(UNTIL)? });
             }
             "tenancy" => tenancy = Some(fact::<TenancyRules>(row)?),
-            other => return Err(damaged(format!("a row of an unknown kind `{other}`"))),
+            other => return Err(damaged(&format!("a row of an unknown kind `{other}`"))),
         }
         Ok(())
     })?;
-    let tenancy = tenancy.ok_or_else(|| damaged("its rules are gone".to_owned()))?;
+    let tenancy = tenancy.ok_or_else(|| damaged("its rules are gone"))?;
     Ok(FrozenOwnership { timeline, tenancy, hours })
 }
 
@@ -126,7 +126,7 @@ fn span<F: DeserializeOwned>(row: &Stored<'_, T, I>, cluster: ClusterName) -> Re
     let origin = match row.text(ORIGIN)? {
         "observed" => Origin::Observed,
         "assumed" => Origin::Assumed,
-        other => return Err(damaged(format!("an unknown origin `{other}`"))),
+        other => return Err(damaged(&format!("an unknown origin `{other}`"))),
     };
     Ok(Span {
         cluster,
@@ -143,9 +143,9 @@ fn from(row: &Stored<'_, T, I>) -> Result<DateTime<Utc>, LedgerError> {
 }
 
 fn fact<F: DeserializeOwned>(row: &Stored<'_, T, I>) -> Result<F, LedgerError> {
-    serde_json::from_str(row.text(FACT)?).map_err(|error| damaged(error.to_string()))
+    serde_json::from_str(row.text(FACT)?).map_err(|error| damaged(&error.to_string()))
 }
 
-fn damaged(what: String) -> LedgerError {
+fn damaged(what: &str) -> LedgerError {
     LedgerError::Corrupt(format!("the ownership of a closed month: {what}"))
 }
