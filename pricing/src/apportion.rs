@@ -64,7 +64,10 @@ fn hand_out<Remainder: Ord>(
     }
     let missing = usize::try_from(missing).map_err(|_| WHAT)?;
     let mut order: Vec<usize> = (0..parts.len()).collect();
-    order.sort_by_key(|index| (Reverse(remainders.get(*index)), *index));
+    // Who is among them matters, not in which order: no need to sort.
+    if missing < order.len() {
+        order.select_nth_unstable_by_key(missing, |index| (Reverse(remainders.get(*index)), *index));
+    }
     for index in order.into_iter().take(missing) {
         let part = parts.get_mut(index).ok_or(WHAT)?;
         *part = part.checked_add(1).ok_or(WHAT)?;

@@ -21,6 +21,7 @@ mod demand;
 mod metered;
 mod nodes;
 mod pools;
+mod ranks;
 mod sharing;
 mod sheet;
 mod trace;

@@ -13,6 +13,7 @@ mod adjustments;
 mod build;
 mod facts;
 mod fit;
+mod lines;
 mod spread;
 mod terms;
 mod trace;

@@ -14,8 +14,11 @@ use crate::usage::{QuotaRow, UsageHour};
 /// Who wants something, in the order ties are broken in.
 pub(super) type Wanter<'a> = (&'a Namespace, Option<&'a VirtualNamespace>);
 
-/// What is wanted of each resource, by whom.
-pub(super) type Demand<'a> = BTreeMap<&'a str, BTreeMap<Wanter<'a>, Quantity>>;
+/// How much somebody wants of a resource.
+pub(super) type Wanted<'a> = (Wanter<'a>, Quantity);
+
+/// What is wanted of each resource: each wanter once, in their order.
+pub(super) type Demand<'a> = BTreeMap<&'a str, Vec<Wanted<'a>>>;
 
 /// What a resource is counted in.
 pub(super) fn unit_of(resource: &str) -> Unit {
@@ -38,21 +41,28 @@ pub(super) fn of_class<'a>(class: &Class<'a>, basis: Basis) -> Result<Demand<'a>
         let wanter = (&row.namespace, row.virtual_namespace.as_ref());
         let gpus = row.gpu_request.iter().map(|(name, quantity)| (name.as_str(), *quantity));
         for (resource, quantity) in [(item::CPU, cpu), (item::MEMORY, memory)].into_iter().chain(gpus) {
-            add(&mut demand, resource, wanter, quantity)?;
+            demand.entry(resource).or_default().push((wanter, quantity));
         }
     }
+    demand.values_mut().try_for_each(fold)?;
     Ok(demand)
 }
 
-fn add<'a>(
-    demand: &mut Demand<'a>,
-    resource: &'a str,
-    wanter: Wanter<'a>,
-    quantity: Quantity,
-) -> Result<(), Overflow> {
-    let sum = demand.entry(resource).or_default().entry(wanter).or_default();
-    *sum = sum.checked_add(quantity)?;
-    Ok(())
+/// Adds up what one wants in several rows. Rows come sorted, mostly with one for each.
+fn fold(wanted: &mut Vec<Wanted<'_>>) -> Result<(), Overflow> {
+    wanted.sort_by_key(|(wanter, _)| *wanter);
+    let mut folded = Ok(());
+    wanted.dedup_by(|(wanter, quantity), (before, sum)| {
+        let same = wanter == before;
+        if same {
+            match sum.checked_add(*quantity) {
+                Ok(more) => *sum = more,
+                Err(overflow) => folded = Err(overflow),
+            }
+        }
+        same
+    });
+    folded
 }
 
 /// The classes of the pool that bills quotas in each cluster: the first shared one whose basis says so.
@@ -128,16 +138,11 @@ fn bill_quota<'a>(
     }
     for ((key, _), part) in units.iter().zip(parts.unwrap_or_default()) {
         let demand = demands.entry(**key).or_default().entry(resource).or_default();
-        let own: Vec<Wanter<'a>> = demand
-            .range((&quota.namespace, None)..)
-            .map(|(wanter, _)| *wanter)
-            .take_while(|(namespace, _)| **namespace == quota.namespace)
-            .collect();
-        for wanter in own {
-            demand.remove(&wanter);
-        }
+        let from = demand.partition_point(|((namespace, _), _)| *namespace < &quota.namespace);
+        let until = demand.partition_point(|((namespace, _), _)| *namespace <= &quota.namespace);
         let part = i64::try_from(part).map_err(|_| Overflow("quota"))?;
-        demand.insert((&quota.namespace, None), Quantity::from_micros(part));
+        let limit = ((&quota.namespace, None), Quantity::from_micros(part));
+        demand.splice(from..until, [limit]);
     }
     Ok(())
 }

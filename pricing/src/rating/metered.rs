@@ -6,7 +6,7 @@ use super::control::add;
 use super::sheet::{Direct, Sheet, unpriced_item};
 use super::trace::How;
 use crate::book::MeteredRate;
-use crate::charge::{Charge, Kind, LineKey, item};
+use crate::charge::{Charge, Kind, item};
 use crate::money::Money;
 use crate::names::{ClusterName, Namespace, VirtualNamespace};
 use crate::quantity::{Quantity, Unit};
@@ -74,8 +74,9 @@ impl<'a> Meter<'_, '_, 'a> {
 }
 
 /// The fees of every service that is switched on, tenant by tenant and cluster by cluster.
-pub(super) fn service_fees(context: &Context<'_>, sheet: &mut Sheet<'_, '_>) -> Result<(), RatingError> {
+pub(super) fn service_fees<'a>(context: &Context<'a>, sheet: &mut Sheet<'_, 'a>) -> Result<(), RatingError> {
     for ((cluster, tenant), state) in &context.owners.tenants {
+        let account = context.account_of(cluster, tenant);
         for service in &state.services {
             let fee = context.edition.services.get(service);
             let amount = match fee {
@@ -88,21 +89,12 @@ pub(super) fn service_fees(context: &Context<'_>, sheet: &mut Sheet<'_, '_>) -> 
                 None => (Kind::Unpriced, unpriced_item(Kind::ServiceFee, service.as_str())),
             };
             let charge = Charge {
-                key: LineKey {
-                    cost_center: state.cost_center.clone(),
-                    tenant: tenant.clone(),
-                    cluster: Some(cluster.clone()),
-                    virtual_namespace: None,
-                    kind,
-                    class: None,
-                    item,
-                    unit_price: None,
-                },
+                key: context.line(account, Some(cluster), kind, item),
                 namespace: None,
                 quantity: Some((ONE, Unit::Hours)),
                 amount,
             };
-            sheet.push(charge, &fee.map_or(How::NoPrice, |fee| How::Fee(*fee)))?;
+            sheet.push(account, charge, &fee.map_or(How::NoPrice, |fee| How::Fee(*fee)))?;
         }
     }
     Ok(())

@@ -1,11 +1,9 @@
 //! The direct cost of pools: dedicated whole, shared by the cost or the rate model.
 
-use std::collections::BTreeMap;
-
 use super::RatingError;
-use super::context::{Account, Context};
+use super::context::Context;
 use super::control::add;
-use super::demand::{self, Demand, unit_of};
+use super::demand::{self, Demand, Wanted, unit_of};
 use super::nodes::{self, Class, Cost, Price, Unmeasured, unsigned};
 use super::sheet::{Direct, Sheet, count};
 use super::trace::{How, NodeShare, Paid};
@@ -45,26 +43,13 @@ pub(super) fn charge<'a>(
                 let none = Weights::default();
                 shared(*key, class, price.weights().unwrap_or(&none), cost, demand, sheet)?;
             }
-            (None, ..) => unpriced(*key, class, demand, sheet)?,
+            (None, ..) => unpriced(context, *key, class, demand, sheet)?,
         }
     }
     for amount in unmeasured {
-        without_nodes(amount, sheet)?;
+        without_nodes(context, amount, sheet)?;
     }
     Ok(())
-}
-
-fn line(account: Account, (cluster, class): Key<'_>, kind: Kind, item: &str) -> LineKey {
-    LineKey {
-        cost_center: account.cost_center,
-        tenant: account.tenant,
-        cluster: Some(cluster.clone()),
-        virtual_namespace: None,
-        kind,
-        class: Some(class.clone()),
-        item: item.to_owned(),
-        unit_price: None,
-    }
 }
 
 /// A dedicated pool is its tenant's, whole; what others use there costs them nothing.
@@ -77,25 +62,27 @@ fn dedicated<'a>(
     sheet: &mut Sheet<'_, 'a>,
 ) -> Result<(), RatingError> {
     let node_hours = class.node_hours()?;
-    let account = context.account(Some(key.0), tenant);
+    let account = context.account_of(key.0, tenant);
+    let line =
+        |kind| LineKey { class: Some(key.1.clone()), ..context.line(account, Some(key.0), kind, item::NODE) };
     let scope = (key.0, Some(&key.1.pool));
     let Some(cost) = class.cost else {
         let totals = sheet.control.pool(Some(key.0), key.1.pool.as_str());
         totals.uncosted = totals.uncosted.checked_add(node_hours)?;
         if node_hours != Quantity::ZERO {
             let quantity = Some((node_hours, Unit::NodeHours));
-            let key = line(account, key, Kind::Unpriced, item::NODE);
+            let key = line(Kind::Unpriced);
             let charge = Charge { key, namespace: None, quantity, amount: Money::ZERO };
-            sheet.push(charge, &How::NoPrice)?;
+            sheet.push(account, charge, &How::NoPrice)?;
         }
         return Ok(());
     };
     let amount = cost.money()?;
-    let base = sheet.base(scope, tenant);
+    let base = sheet.base(scope, account.tenant);
     add(&mut base.cost, amount)?;
     for (resource, wanted) in demand {
         for ((namespace, _), quantity) in wanted {
-            if context.owns(key.0, namespace, tenant) {
+            if context.owns(key.0, namespace, account.tenant) {
                 count(base, resource, *quantity)?;
             }
         }
@@ -106,13 +93,13 @@ fn dedicated<'a>(
     if node_hours == Quantity::ZERO && amount.is_zero() {
         return Ok(());
     }
-    let mut key = line(account, key, Kind::DedicatedPool, item::NODE);
+    let mut key = line(Kind::DedicatedPool);
     if let Cost::Priced(price, _) = cost {
         key.unit_price = Some(price);
     }
     let quantity = Some((node_hours, Unit::NodeHours));
     let charge = Charge { key, namespace: None, quantity, amount };
-    sheet.push(charge, &class.paid().map_or(How::NoPrice, How::Nodes))
+    sheet.push(account, charge, &class.paid().map_or(How::NoPrice, How::Nodes))
 }
 
 /// Billable usage at list price, whatever the nodes cost.
@@ -207,13 +194,13 @@ fn resource_part<'a>(
     key: Key<'a>,
     resource: &'a str,
     of: NodeShare<'_>,
-    wanted: BTreeMap<demand::Wanter<'a>, Quantity>,
+    wanted: Vec<Wanted<'a>>,
     sheet: &mut Sheet<'_, 'a>,
 ) -> Result<i128, RatingError> {
     let NodeShare { part, capacity, .. } = of;
     let mut weights = Vec::with_capacity(wanted.len().saturating_add(1));
     let mut total = 0_u128;
-    for quantity in wanted.values() {
+    for (_, quantity) in &wanted {
         let weight = unsigned(*quantity)?;
         total = total.checked_add(weight).ok_or(Overflow("billable quantity"))?;
         weights.push(weight);
@@ -246,6 +233,7 @@ fn resource_part<'a>(
 
 /// A pool or class without a price: its usage and its nodes are shown, and block the close.
 fn unpriced<'a>(
+    context: &Context<'a>,
     key: Key<'a>,
     class: &Class<'a>,
     demand: Demand<'a>,
@@ -254,15 +242,21 @@ fn unpriced<'a>(
     rated(key, class, |_| None, None, demand, sheet)?;
     let node_hours = class.node_hours()?;
     if node_hours != Quantity::ZERO {
-        let key = line(Account::unassigned(), key, Kind::Unpriced, item::NODE);
+        let nobodys = context.unassigned;
+        let line = context.line(nobodys, Some(key.0), Kind::Unpriced, item::NODE);
+        let key = LineKey { class: Some(key.1.clone()), ..line };
         let quantity = Some((node_hours, Unit::NodeHours));
-        sheet.push(Charge { key, namespace: None, quantity, amount: Money::ZERO }, &How::NoPrice)?;
+        sheet.push(nobodys, Charge { key, namespace: None, quantity, amount: Money::ZERO }, &How::NoPrice)?;
     }
     Ok(())
 }
 
 /// An amount paid for an hour without measured nodes is nobody's; in the rate model nobody is charged it.
-fn without_nodes(amount: Unmeasured, sheet: &mut Sheet<'_, '_>) -> Result<(), RatingError> {
+fn without_nodes(
+    context: &Context<'_>,
+    amount: Unmeasured,
+    sheet: &mut Sheet<'_, '_>,
+) -> Result<(), RatingError> {
     let money = Money::from_nanos(amount.nanos)?;
     let totals = sheet.control.pool(amount.cluster.as_ref(), &amount.item);
     if !amount.borne {
@@ -273,16 +267,7 @@ fn without_nodes(amount: Unmeasured, sheet: &mut Sheet<'_, '_>) -> Result<(), Ra
     if money.is_zero() {
         return Ok(());
     }
-    let account = Account::unassigned();
-    let key = LineKey {
-        cost_center: account.cost_center,
-        tenant: account.tenant,
-        cluster: amount.cluster,
-        virtual_namespace: None,
-        kind: Kind::Idle,
-        class: None,
-        item: amount.item,
-        unit_price: None,
-    };
-    sheet.push(Charge { key, namespace: None, quantity: None, amount: money }, &How::NoNodes)
+    let nobodys = context.unassigned;
+    let key = context.line(nobodys, amount.cluster.as_ref(), Kind::Idle, amount.item);
+    sheet.push(nobodys, Charge { key, namespace: None, quantity: None, amount: money }, &How::NoNodes)
 }

@@ -1,22 +1,23 @@
 //! What is shared out, once all direct cost is known: shared namespaces, fixed amounts, idle.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::RatingError;
-use super::context::{Account, Context};
+use super::context::Context;
 use super::control::add;
 use super::nodes::unsigned;
-use super::sheet::{Bases, Sheet};
+use super::ranks::{Account, Rank};
+use super::sheet::{Bases, Scope, Sheet, TenantBases};
 use super::trace::{How, Share};
 use crate::apportion::largest_remainder;
 use crate::book::{Base, Policy, SharedWhat};
-use crate::charge::{Charge, Kind, LineKey};
+use crate::charge::{Charge, Kind};
 use crate::money::Money;
-use crate::names::{ClusterName, Namespace, Pool, TenantName};
+use crate::names::{ClusterName, Namespace, Pool};
 
 /// Distributes shared cost and idle.
 pub(super) fn share_out<'a>(context: &Context<'a>, sheet: &mut Sheet<'_, 'a>) -> Result<(), RatingError> {
-    let bases = ByScope::new(sheet)?;
+    let bases = ByScope::new(std::mem::take(&mut sheet.bases))?;
     let mut wholes = Vec::new();
     for ((place, cluster, namespace), cost) in std::mem::take(&mut sheet.shared) {
         let Some(shared) = context.edition.shared_costs.get(place) else { continue };
@@ -73,25 +74,27 @@ struct Whole<'w> {
     namespace: Option<&'w Namespace>,
 }
 
-impl Whole<'_> {
-    fn distribute(
+impl<'w> Whole<'w> {
+    fn distribute<'a>(
         &self,
-        context: &Context<'_>,
-        bases: &ByScope,
-        sheet: &mut Sheet<'_, '_>,
-    ) -> Result<(), RatingError> {
+        context: &Context<'a>,
+        bases: &ByScope<'a>,
+        sheet: &mut Sheet<'_, 'a>,
+    ) -> Result<(), RatingError>
+    where
+        'w: 'a,
+    {
         if self.nanos == 0 {
             return Ok(());
         }
-        let (tenants, weights): (Vec<TenantName>, Vec<u128>) =
-            self.recipients(context, bases)?.into_iter().unzip();
+        let (tenants, weights): (Vec<Rank>, Vec<u128>) = self.recipients(context, bases)?.into_iter().unzip();
         let Some(parts) = largest_remainder(self.nanos, &weights)? else {
             let how = How::Kept { policy: self.policy };
-            return self.charge(context.keeper(self.policy), self.nanos, &how, sheet);
+            return self.charge(context, context.keeper(self.policy), self.nanos, &how, sheet);
         };
         for (place, (tenant, part)) in tenants.iter().zip(parts).enumerate() {
             let share = Share { whole: self.nanos, policy: self.policy, weights: &weights, place };
-            self.charge(context.account(self.cluster, tenant), part, &How::Share(&share), sheet)?;
+            self.charge(context, context.account(self.cluster, *tenant), part, &How::Share(&share), sheet)?;
         }
         Ok(())
     }
@@ -100,96 +103,85 @@ impl Whole<'_> {
     fn recipients(
         &self,
         context: &Context<'_>,
-        bases: &ByScope,
-    ) -> Result<BTreeMap<TenantName, u128>, RatingError> {
-        let mut recipients = BTreeMap::new();
+        bases: &ByScope<'_>,
+    ) -> Result<Vec<(Rank, u128)>, RatingError> {
         match self.policy {
-            Policy::Keep(_) => {}
-            Policy::Even => {
-                recipients.extend(self.present(context).into_iter().map(|tenant| (tenant.clone(), 1)));
-            }
+            Policy::Keep(_) => Ok(Vec::new()),
+            Policy::Even => Ok(self.present(context).into_iter().map(|tenant| (tenant, 1)).collect()),
             Policy::Weighted(weights) => {
                 let present = self.present(context);
-                let named = weights.iter().filter(|(tenant, _)| present.contains(tenant));
-                recipients.extend(named.map(|(tenant, weight)| (tenant.clone(), u128::from(*weight))));
+                let named =
+                    weights.iter().filter_map(|(tenant, weight)| Some((context.rank(tenant)?, weight)));
+                let named = named.filter(|(tenant, _)| present.binary_search(tenant).is_ok());
+                Ok(named.map(|(tenant, weight)| (tenant, u128::from(*weight))).collect())
             }
             Policy::Proportional(base) => {
-                for (tenant, bases) in bases.of(self.cluster, self.pool) {
-                    let weight = match base {
-                        Base::DirectCost => u128::try_from(bases.cost.attos())
-                            .map_err(|_| crate::Overflow("negative direct cost"))?,
-                        Base::Cpu => unsigned(bases.cpu)?,
-                        Base::Memory => unsigned(bases.memory)?,
-                    };
-                    recipients.insert(tenant.clone(), weight);
-                }
+                let weigh = |bases: &Bases| match base {
+                    Base::DirectCost => u128::try_from(bases.cost.attos())
+                        .map_err(|_| crate::Overflow("negative direct cost")),
+                    Base::Cpu => unsigned(bases.cpu),
+                    Base::Memory => unsigned(bases.memory),
+                };
+                let bases = bases.of(self.cluster, self.pool).into_iter().flatten();
+                bases.map(|(tenant, bases)| Ok((*tenant, weigh(bases)?))).collect()
             }
         }
-        Ok(recipients)
     }
 
-    fn present<'a>(&self, context: &Context<'a>) -> BTreeSet<&'a TenantName> {
-        match self.cluster {
-            Some(cluster) => context.present.get(cluster).cloned().unwrap_or_default(),
-            None => context.present.values().flatten().copied().collect(),
+    fn present(&self, context: &Context<'_>) -> Vec<Rank> {
+        if let Some(cluster) = self.cluster {
+            return context.present.get(cluster).cloned().unwrap_or_default();
         }
+        let mut everywhere: Vec<Rank> = context.present.values().flatten().copied().collect();
+        everywhere.sort_unstable();
+        everywhere.dedup();
+        everywhere
     }
 
-    fn charge(
+    fn charge<'a>(
         &self,
+        context: &Context<'a>,
         account: Account,
         nanos: i128,
         how: &How<'_>,
-        sheet: &mut Sheet<'_, '_>,
+        sheet: &mut Sheet<'_, 'a>,
     ) -> Result<(), RatingError> {
         if nanos == 0 {
             return Ok(());
         }
         let charge = Charge {
-            key: LineKey {
-                cost_center: account.cost_center,
-                tenant: account.tenant,
-                cluster: self.cluster.cloned(),
-                virtual_namespace: None,
-                kind: self.kind,
-                class: None,
-                item: self.item.to_owned(),
-                unit_price: None,
-            },
+            key: context.line(account, self.cluster, self.kind, self.item),
             namespace: self.namespace.cloned(),
             quantity: None,
             amount: Money::from_nanos(nanos)?,
         };
-        sheet.push(charge, how)
+        sheet.push(account, charge, how)
     }
 }
 
 /// Each tenant's bases in a pool, in a cluster, everywhere.
-struct ByScope {
-    scopes: BTreeMap<(Option<ClusterName>, Option<Pool>), BTreeMap<TenantName, Bases>>,
-    nobody: BTreeMap<TenantName, Bases>,
+struct ByScope<'a> {
+    scopes: BTreeMap<(Option<&'a ClusterName>, Option<&'a Pool>), TenantBases>,
 }
 
-impl ByScope {
-    fn new(sheet: &Sheet<'_, '_>) -> Result<Self, RatingError> {
-        let mut scopes: BTreeMap<_, BTreeMap<TenantName, Bases>> = BTreeMap::new();
-        for ((cluster, pool), tenants) in &sheet.bases {
-            let cluster = Some((*cluster).clone());
-            let mut wider = vec![(None, None), (cluster.clone(), None)];
-            if let Some(pool) = pool {
-                wider.push((cluster, Some((*pool).clone())));
-            }
-            for scope in wider {
+impl<'a> ByScope<'a> {
+    fn new(bases: BTreeMap<Scope<'a>, TenantBases>) -> Result<Self, RatingError> {
+        let mut scopes: BTreeMap<_, TenantBases> = BTreeMap::new();
+        for ((cluster, pool), tenants) in bases {
+            for scope in [(None, None), (Some(cluster), None)] {
                 let sums = scopes.entry(scope).or_default();
-                for (tenant, bases) in tenants {
-                    sums.entry(tenant.clone()).or_default().merge(*bases)?;
+                for (tenant, bases) in &tenants {
+                    sums.entry(*tenant).or_default().merge(*bases)?;
                 }
             }
+            if pool.is_some() {
+                scopes.insert((Some(cluster), pool), tenants);
+            }
         }
-        Ok(Self { scopes, nobody: BTreeMap::new() })
+        Ok(Self { scopes })
     }
 
-    fn of(&self, cluster: Option<&ClusterName>, pool: Option<&Pool>) -> &BTreeMap<TenantName, Bases> {
-        self.scopes.get(&(cluster.cloned(), pool.cloned())).unwrap_or(&self.nobody)
+    fn of(&self, cluster: Option<&'a ClusterName>, pool: Option<&'a Pool>) -> Option<&TenantBases> {
+        self.scopes.get(&(cluster, pool))
     }
 }

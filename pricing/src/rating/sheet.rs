@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::context::{Account, Bearer, Context};
+use super::context::{Bearer, Context};
 use super::control::{Control, add};
+use super::ranks::{Account, Rank};
 use super::trace::{How, Trace};
 use super::{RatedHour, RatingError};
 use crate::charge::{Charge, Kind, LineKey, item};
 use crate::money::{Money, UnitPrice};
-use crate::names::{ClusterName, Namespace, Pool, PriceClass, TenantName, VirtualNamespace};
+use crate::names::{ClusterName, Namespace, Pool, PriceClass, VirtualNamespace};
 use crate::quantity::{Quantity, Unit};
 use crate::time::Hour;
 
@@ -28,6 +29,9 @@ impl Bases {
         Ok(())
     }
 }
+
+/// Those of some tenants.
+pub(super) type TenantBases = BTreeMap<Rank, Bases>;
 
 /// Where direct cost arises: a cluster, and there a pool or none.
 pub(super) type Scope<'a> = (&'a ClusterName, Option<&'a Pool>);
@@ -51,10 +55,13 @@ pub(super) struct Direct<'a> {
 pub(super) struct Sheet<'c, 'a> {
     context: &'c Context<'a>,
     trace: &'c mut dyn Trace,
-    charges: Vec<Charge>,
+    /// Each is taken out once they are all there.
+    charges: Vec<Option<Charge>>,
+    /// Whose they are, and their places.
+    order: Vec<(Account, usize)>,
     pub(super) control: Control,
     /// Direct cost and billable quantities of each tenant.
-    pub(super) bases: BTreeMap<Scope<'a>, BTreeMap<TenantName, Bases>>,
+    pub(super) bases: BTreeMap<Scope<'a>, TenantBases>,
     /// Idle cost of each pool, in 1e-9.
     pub(super) idle: BTreeMap<(&'a ClusterName, &'a Pool), i128>,
     /// The direct cost of each shared namespace, by the place of its shared cost.
@@ -67,6 +74,7 @@ impl<'c, 'a> Sheet<'c, 'a> {
             context,
             trace,
             charges: Vec::new(),
+            order: Vec::new(),
             control: Control::default(),
             bases: BTreeMap::new(),
             idle: BTreeMap::new(),
@@ -74,10 +82,16 @@ impl<'c, 'a> Sheet<'c, 'a> {
         }
     }
 
-    /// Takes a charge, and tells how it came about.
-    pub(super) fn push(&mut self, charge: Charge, how: &How<'_>) -> Result<(), RatingError> {
+    /// Takes a charge of an account, and tells how it came about.
+    pub(super) fn push(
+        &mut self,
+        account: Account,
+        charge: Charge,
+        how: &How<'_>,
+    ) -> Result<(), RatingError> {
         self.trace.charge(self.context.owners.hour, &charge, how)?;
-        self.charges.push(charge);
+        self.order.push((account, self.charges.len()));
+        self.charges.push(Some(charge));
         Ok(())
     }
 
@@ -90,13 +104,13 @@ impl<'c, 'a> Sheet<'c, 'a> {
                 return Ok(add(self.shared.entry(key).or_default(), direct.amount)?);
             }
         };
-        let base = self.base((direct.cluster, direct.class.map(|class| &class.pool)), &account.tenant);
+        let base = self.base((direct.cluster, direct.class.map(|class| &class.pool)), account.tenant);
         add(&mut base.cost, direct.amount)?;
         if direct.kind == Kind::Compute {
             count(base, direct.item, direct.quantity.0)?;
         }
         if direct.quantity.0 != Quantity::ZERO || !direct.amount.is_zero() {
-            self.charge(&account, direct, how)?;
+            self.charge(account, direct, how)?;
         }
         Ok(())
     }
@@ -108,46 +122,47 @@ impl<'c, 'a> Sheet<'c, 'a> {
         }
         let account = match self.context.bearer(direct.cluster, direct.namespace) {
             Bearer::One(account) => account,
-            Bearer::Shared(_) => Account::unassigned(),
+            Bearer::Shared(_) => self.context.unassigned,
         };
         let item = unpriced_item(direct.kind, direct.item);
         let direct = Direct { kind: Kind::Unpriced, unit_price: None, amount: Money::ZERO, ..direct };
-        self.charge(&account, Direct { item: &item, ..direct }, &How::NoPrice)
+        self.charge(account, Direct { item: &item, ..direct }, &How::NoPrice)
     }
 
-    fn charge(&mut self, account: &Account, direct: Direct<'_>, how: &How<'_>) -> Result<(), RatingError> {
+    fn charge(&mut self, account: Account, direct: Direct<'_>, how: &How<'_>) -> Result<(), RatingError> {
         let charge = Charge {
             key: LineKey {
-                cost_center: account.cost_center.clone(),
-                tenant: account.tenant.clone(),
-                cluster: Some(direct.cluster.clone()),
                 virtual_namespace: direct.virtual_namespace.cloned(),
-                kind: direct.kind,
                 class: direct.class.cloned(),
-                item: direct.item.to_owned(),
                 unit_price: direct.unit_price,
+                ..self.context.line(account, Some(direct.cluster), direct.kind, direct.item)
             },
             namespace: Some(direct.namespace.clone()),
             quantity: Some(direct.quantity),
             amount: direct.amount,
         };
-        self.push(charge, how)
+        self.push(account, charge, how)
     }
 
-    pub(super) fn base(&mut self, scope: Scope<'a>, tenant: &TenantName) -> &mut Bases {
-        self.bases.entry(scope).or_default().entry(tenant.clone()).or_default()
+    pub(super) fn base(&mut self, scope: Scope<'a>, tenant: Rank) -> &mut Bases {
+        self.bases.entry(scope).or_default().entry(tenant).or_default()
     }
 
-    /// Sorts and folds.
-    pub(super) fn finish(mut self, hour: Hour) -> Result<RatedHour, RatingError> {
-        self.charges.sort_by(|a, b| (&a.key, &a.namespace).cmp(&(&b.key, &b.namespace)));
-        let mut charges: Vec<Charge> = Vec::with_capacity(self.charges.len());
-        for charge in self.charges {
-            match charges.last_mut() {
-                Some(last) if last.key == charge.key && last.namespace == charge.namespace => {
-                    last.absorb(&charge)?;
+    /// Sorts and folds: by account, which is a comparison of numbers, then the few charges of each.
+    pub(super) fn finish(self, hour: Hour) -> Result<RatedHour, RatingError> {
+        let Self { mut order, charges: mut gathered, .. } = self;
+        order.sort_unstable();
+        let mut charges: Vec<Charge> = Vec::with_capacity(gathered.len());
+        for of_account in order.chunk_by_mut(|(a, _), (b, _)| a == b) {
+            let key = |place: usize| gathered[place].as_ref().map(|charge| (&charge.key, &charge.namespace));
+            of_account.sort_by(|(_, a), (_, b)| key(*a).cmp(&key(*b)));
+            for charge in of_account.iter().filter_map(|(_, place)| gathered[*place].take()) {
+                match charges.last_mut() {
+                    Some(last) if last.key == charge.key && last.namespace == charge.namespace => {
+                        last.absorb(&charge)?;
+                    }
+                    _ => charges.push(charge),
                 }
-                _ => charges.push(charge),
             }
         }
         Ok(RatedHour { hour, charges, conflicts: self.context.conflicts(), control: self.control })

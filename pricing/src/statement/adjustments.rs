@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::build::Lines;
 use super::facts::MonthFacts;
+use super::lines::Sum;
 use super::spread::{month_charge, spread};
 use super::terms::Agreement;
 use super::trace::{MonthRule, MonthStep, MonthTrace};
 use crate::Overflow;
 use crate::book::AdjustmentOn;
-use crate::charge::{Charge, Kind};
+use crate::charge::{Charge, Kind, LineKey};
 use crate::money::Money;
 use crate::names::{CostCenter, TenantName};
 use crate::rating::RatingError;
@@ -22,7 +22,7 @@ type Totals<'l> = BTreeMap<&'l CostCenter, BTreeMap<&'l TenantName, Money>>;
 /// other, so their order does not matter.
 pub(super) fn charges(
     agreement: &Agreement<'_>,
-    lines: &Lines,
+    lines: &[(LineKey, Sum)],
     terms: &[Charge],
     trace: &mut dyn MonthTrace,
 ) -> Result<Vec<Charge>, RatingError> {
@@ -62,7 +62,7 @@ pub(super) fn charges(
     Ok(charges)
 }
 
-fn totals<'l>(lines: &'l Lines, terms: &'l [Charge]) -> Result<Totals<'l>, Overflow> {
+fn totals<'l>(lines: &'l [(LineKey, Sum)], terms: &'l [Charge]) -> Result<Totals<'l>, Overflow> {
     let lines = lines.iter().map(|(key, sum)| (key, sum.amount));
     let mut totals = Totals::new();
     for (key, amount) in lines.chain(terms.iter().map(|charge| (&charge.key, charge.amount))) {

@@ -1,7 +1,7 @@
 //! Who existed when in a month: what acts on the month asks for it, and no charge can tell it, for a tenant
 //! without usage has none.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashSet};
 
 use chrono::NaiveDate;
 
@@ -48,7 +48,7 @@ impl MonthFacts {
     pub fn add(&mut self, owners: &Owners) {
         let hour = owners.hour;
         let day = self.zone.day_of(hour);
-        let mut met: BTreeSet<&TenantName> = BTreeSet::new();
+        let mut met: HashSet<&TenantName> = HashSet::with_capacity(owners.tenants.len());
         for ((_, tenant), state) in &owners.tenants {
             let cost_center = &state.cost_center;
             let tenants = entry(&mut self.on, cost_center);
@@ -135,6 +135,8 @@ fn bit(place: i64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use proptest::prelude::*;
 
     use super::*;

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use ethnum::I256;
 
-use super::build::{Lines, Sum};
 use super::facts::MonthFacts;
+use super::lines::Sum;
 use super::spread::{Parts, cut, month_charge, spread};
 use super::trace::{MonthRule, MonthStep, MonthTrace};
 use crate::Overflow;
@@ -37,7 +37,7 @@ pub(super) struct Agreement<'m> {
 /// The month-level charges of every cost centre that has terms.
 pub(super) fn charges<'l>(
     agreement: &Agreement<'l>,
-    lines: &'l Lines,
+    lines: &'l [(LineKey, Sum)],
     trace: &mut dyn MonthTrace,
 ) -> Result<Vec<Charge>, RatingError> {
     let Some(edition) = agreement.edition else { return Ok(Vec::new()) };
