@@ -80,24 +80,40 @@ const TURN_WITHIN: Duration = Duration::from_secs(10);
 /// Large answers that are written at the same time: each holds a thread while its reader reads.
 const CONCURRENT_WRITERS: usize = 32;
 
-/// Says why the daemon cannot do its work, each reason as `name: what is wrong`; nothing while it can.
+/// Asks for what is wrong, each as `name: what is wrong`.
+type Ask = Arc<dyn Fn() -> Vec<String> + Send + Sync>;
+
+/// Says why the daemon cannot do its work, and what is wrong beside it; nothing while all is well.
 #[derive(Clone)]
-pub struct NotReady(Arc<dyn Fn() -> Vec<String> + Send + Sync>);
+pub struct NotReady {
+    reasons: Ask,
+    warnings: Ask,
+}
 
 impl NotReady {
     /// Asks a function each time.
     pub fn new(ask: impl Fn() -> Vec<String> + Send + Sync + 'static) -> Self {
-        Self(Arc::new(ask))
+        Self { reasons: Arc::new(ask), warnings: Arc::new(Vec::new) }
+    }
+
+    /// Asks another function for what does not keep the daemon from its work.
+    #[must_use]
+    pub fn with_warnings(self, ask: impl Fn() -> Vec<String> + Send + Sync + 'static) -> Self {
+        Self { warnings: Arc::new(ask), ..self }
     }
 
     fn reasons(&self) -> Vec<health::Reason> {
-        (self.0)().into_iter().map(health::Reason::new).collect()
+        (self.reasons)().into_iter().map(health::Reason::new).collect()
+    }
+
+    fn warnings(&self) -> Vec<health::Reason> {
+        (self.warnings)().into_iter().map(health::Reason::new).collect()
     }
 }
 
 impl std::fmt::Debug for NotReady {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("NotReady").field(&(self.0)()).finish()
+        f.debug_tuple("NotReady").field(&(self.reasons)()).finish()
     }
 }
 

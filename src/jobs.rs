@@ -13,6 +13,7 @@ mod plan;
 mod pods;
 mod present;
 mod rate;
+mod remarks;
 mod runner;
 mod sample;
 #[cfg(test)]
@@ -26,7 +27,7 @@ use crate::clock::Clock;
 use crate::supervise::Supervisor;
 use crate::telemetry::Metrics;
 
-pub use book::{BookKeeper, ReadBook};
+pub use book::{BookKeeper, ReadBook, other_currency};
 pub use cluster::{
     Cluster, Counted, Known, LeftOut, Measure, MeasuredHour, NotMeasured, Observe, Observed, PodNews, Pods,
     Unbillable,
@@ -35,6 +36,7 @@ pub use observe::{Memory, Observer};
 pub use past::{Historian, KnownPast};
 pub use pods::{PodKeeper, Unwritten};
 pub use rate::Rater;
+pub use remarks::Remarks;
 pub use runner::{Bell, Board, Job, LastRun, drive};
 pub use sample::Sampler;
 

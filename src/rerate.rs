@@ -17,6 +17,7 @@ use defray_pricing::ownership::{TenancyRules, Timeline};
 use defray_pricing::time::{Hour, HourRange};
 
 mod again;
+mod astray;
 mod month;
 mod plan;
 mod present;
@@ -25,6 +26,7 @@ mod propose;
 mod tests;
 
 pub use again::{NotAgain, Question, Rerate, StoredMonth, Unwatched, Watch};
+pub use astray::Stray;
 pub use month::{coverage, month_digest, versions};
 pub use plan::{DayPlan, Plans, as_planned};
 pub use present::Present;

@@ -117,6 +117,13 @@ pub struct LeftOutLabel {
     pub reason: &'static str,
 }
 
+/// Why an adjustment does not reach whom it is for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ReasonLabel {
+    /// `not_yet`, `never_measured`, `closed`, `no_tenant` or `no_statement`.
+    pub reason: &'static str,
+}
+
 /// Deliveries to one destination in one state.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct DeliveryLabel {
@@ -229,6 +236,15 @@ metrics! {
         pub pod_watch_broken: PerCluster => "defray_pod_watch_broken",
         /// Problems of the price book files on disk; while there are any the last good book is in force
         pub price_book_problems: Gauge => "defray_price_book_problems",
+        /// Adjustments of the price book that do not reach whom they are for, by reason: `not_yet` (on no statement
+        /// until their month is rated), `never_measured` (their month was over before the first hour that counts),
+        /// `closed` (their month was closed without them and they wait for a restatement), `no_tenant` or
+        /// `no_statement` (on a statement of `__unassigned__`, because their month does not know the tenant or the
+        /// cost centre)
+        pub adjustments_astray: Family<ReasonLabel, Gauge> => "defray_adjustments_astray",
+        /// Terms and budgets of the price book for tenants and cost centres that the current billing period does not
+        /// know
+        pub price_book_doubts: Gauge => "defray_price_book_doubts",
         /// Days rated since the start
         pub days_rated: Counter => "defray_days_rated",
         /// Hours of open billing periods that no edition of the price book reaches

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use defray::clock::Clock;
-use defray::jobs::{Bell, Rater, Shared};
+use defray::jobs::{Bell, Rater, Remarks, Shared};
 use defray::rerate::Ground;
 use defray::supervise::Supervisor;
 use defray::telemetry::Telemetry;
@@ -125,7 +125,8 @@ pub(crate) async fn fill(ledger: &Ledger, ground: Ground) {
     };
     let stop = shared.supervisor.stopping();
     let (_sender, book) = watch::channel(Arc::new(book));
-    Rater { shared, ground, book, computed: Bell::new(), stop }.run().await.unwrap();
+    let (computed, remarks) = (Bell::new(), Remarks::default());
+    Rater { shared, ground, book, computed, remarks, stop }.run().await.unwrap();
 }
 
 /// Records an eleventh hour that nothing was computed from yet.

@@ -17,6 +17,8 @@ mod budgets;
 mod canonical;
 mod lookup;
 mod pattern;
+mod people;
+mod places;
 mod read;
 mod schema;
 mod seen;
@@ -26,6 +28,7 @@ pub use crate::problem::Problem;
 pub use adjustments::{Adjustment, AdjustmentOn};
 pub use budgets::{Budget, BudgetOf};
 pub use pattern::{Pattern, PatternError};
+pub use places::{Place, Places};
 pub use read::Source;
 pub use schema::schema as json_schema;
 pub use seen::Seen;
@@ -49,6 +52,8 @@ pub struct PriceBook {
     pub rates: ExchangeRates,
     /// What tenants and cost centres mean to spend, by whose and when.
     pub budgets: Vec<Budget>,
+    /// Where it says so.
+    pub places: Places,
     /// Of everything it says, labels included; formatting, comments and the split into files do not count.
     pub digest: Digest,
 }

@@ -7,6 +7,7 @@
 //! of charges becomes a bill).
 
 pub mod apportion;
+pub mod astray;
 pub mod book;
 pub mod charge;
 pub mod closing;

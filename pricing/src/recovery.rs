@@ -5,7 +5,10 @@
 //! rate model, from service fees, and from what acts on the month: a discount on fully recovered cost is
 //! under-recovery and is not charged to anyone else.
 
+use std::collections::BTreeSet;
+
 use crate::Overflow;
+use crate::book::{NodeCost, PoolPrice, PriceBook};
 use crate::charge::Kind;
 use crate::invariants::Violation;
 use crate::money::Money;
@@ -13,6 +16,7 @@ use crate::names::ClusterName;
 use crate::quantity::Quantity;
 use crate::rating::{Control, PoolControl};
 use crate::statement::PeriodStatements;
+use crate::time::HourRange;
 
 /// What was charged in a month against what was paid for, each part exact.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +50,7 @@ pub struct Recovery {
 pub struct PoolRecovery {
     /// The cluster; none for an amount that names none.
     pub cluster: Option<ClusterName>,
-    /// The pool, or the book entry that an amount without measured nodes belongs to.
+    /// The pool, or the book entry for several that an amount without measured nodes belongs to.
     pub pool: String,
     /// Its control totals.
     pub control: PoolControl,
@@ -122,6 +126,56 @@ impl Recovery {
     pub fn difference(&self) -> Result<Option<Money>, Overflow> {
         difference(self.charged, self.paid)
     }
+}
+
+/// Control totals with one row for each pool: what was paid for a pool in hours without measured nodes stands
+/// under the entry of the book that says so (its pattern, and the cluster it names), and is that pool's as long
+/// as the entry is for one pool only. An entry for several keeps a row of its own, for nobody can say which of
+/// them it was paid for.
+pub fn by_pool(mut control: Control, book: &PriceBook, hours: HourRange) -> Result<Control, Overflow> {
+    let entries: BTreeSet<(Option<ClusterName>, &str)> = book
+        .in_force(hours)
+        .flat_map(|edition| &edition.pools)
+        .filter(|entry| matches!(entry.nodes, Some(NodeCost::PerMonth(_))))
+        .map(|entry| (entry.cluster.name().map(ClusterName::from), entry.pool.as_str()))
+        .collect();
+    for (cluster, pattern) in entries {
+        let row = (cluster, pattern.to_owned());
+        let mut pools = control.pools.keys().filter(|(cluster, pool)| {
+            cluster.as_ref().is_some_and(|cluster| is_of(book, hours, &row, cluster, pool))
+        });
+        let (Some(only), None) = (pools.next().cloned(), pools.next()) else { continue };
+        if only != row
+            && let Some(totals) = control.pools.remove(&row)
+        {
+            control.pools.entry(only).or_default().add(&totals)?;
+        }
+    }
+    Ok(control)
+}
+
+/// Whether a pool of a cluster is priced by the entries that a row stands for, in some edition.
+fn is_of(
+    book: &PriceBook,
+    hours: HourRange,
+    (named, pattern): &(Option<ClusterName>, String),
+    cluster: &ClusterName,
+    pool: &str,
+) -> bool {
+    book.in_force(hours).any(|edition| {
+        let mut matching = edition
+            .pools
+            .iter()
+            .filter(|entry| entry.pool.matches(pool) && entry.cluster.matches(cluster.as_str()));
+        // Those after one for all types of its nodes price nothing of it.
+        let last =
+            matching.clone().position(|entry| entry.instance_type.is_any() && entry.capacity_type.is_any());
+        let count = last.map_or(usize::MAX, |last| last.saturating_add(1));
+        let of_row = |entry: &PoolPrice| {
+            entry.pool.as_str() == pattern && entry.cluster.name() == named.as_ref().map(ClusterName::as_str)
+        };
+        matching.by_ref().take(count).any(of_row)
+    })
 }
 
 fn difference(charged: Money, paid: Option<Money>) -> Result<Option<Money>, Overflow> {

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Context;
-use defray_ledger::{Ledger, WriteGuard};
+use defray_ledger::{Ledger, Scope, WriteGuard};
 use defray_pricing::book::{PriceBook, Problem};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::http::{self, NotReady, PushNow, Sources};
-use crate::jobs::{Bell, Board, Cluster, ReadBook, Shared};
+use crate::jobs::{Bell, Board, Cluster, ReadBook, Shared, other_currency};
 use crate::push::Pusher;
 use crate::rerate::Ground;
 use crate::supervise::Supervisor;
@@ -99,6 +99,7 @@ impl App {
         let listener = bind(config.http.listen).await?;
         let ledger = open(&config).await?;
         super::made_up::keep_apart(&ledger, &config.ledger.location.to_string(), demo).await?;
+        one_currency(&ledger, &book).await?;
         let guard = take_over(&ledger).await?;
         ledger.put_book(&guard, book.digest, &sources).await.context("remembering the price book")?;
         let telemetry = Telemetry::new();
@@ -180,9 +181,18 @@ pub fn configured_ground(config: &Config) -> Ground {
     }
 }
 
+/// All books of a ledger have one currency: no sum goes over two.
+async fn one_currency(ledger: &Ledger, book: &PriceBook) -> Result<(), NotStarted> {
+    let periods =
+        ledger.periods(&Scope::everything(), book.zone).await.context("reading the billing periods")?;
+    let kept = periods.iter().find_map(|entry| entry.currency.filter(|kept| *kept != book.currency));
+    let refused = kept.map(|kept| other_currency(book, kept));
+    refused.map_or(Ok(()), |problem| Err(NotStarted::Problems(vec![problem])))
+}
+
 fn not_ready(board: &Board) -> NotReady {
-    let board = board.clone();
-    NotReady::new(move || board.not_ready())
+    let (board, beside) = (board.clone(), board.clone());
+    NotReady::new(move || board.not_ready()).with_warnings(move || beside.warnings())
 }
 
 /// First the wish, then the bell: a run that the bell starts must find it.

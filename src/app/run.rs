@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::http;
 use crate::jobs::{
-    Bell, BookKeeper, Historian, Job, KnownPast, Memory, Observer, PodKeeper, Rater, Sampler, Unwritten,
-    drive,
+    Bell, BookKeeper, Historian, Job, KnownPast, Memory, Observer, PodKeeper, Rater, Remarks, Sampler,
+    Unwritten, drive,
 };
 use crate::supervise::{Ended, OnError};
 
@@ -225,6 +225,7 @@ impl App {
             ground: super::ground(&self.config, &self.clusters),
             book: self.book.subscribe(),
             computed: bells.push.clone(),
+            remarks: Remarks::default(),
             stop: self.shared.supervisor.stopping(),
         };
         let job = self.job("rate", RATE_EVERY, &bells.rate, true);

@@ -59,9 +59,16 @@ pub(super) fn sources(paths: &[PathBuf]) -> Result<Vec<Source>, Vec<Problem>> {
 fn one(file: &Path, problems: &Problems) -> Result<Source, Refused> {
     let name = file.display().to_string();
     let refuse = |message: String, mend| problems.add(whole_file(&name, message, mend));
-    let size = std::fs::metadata(file).map(|data| data.len());
-    if let Ok(bytes @ (MAX_BYTES..)) = size {
-        return Err(refuse(format!("is {bytes} bytes long"), "a price book has at most 8 MiB a file"));
+    match std::fs::metadata(file) {
+        Ok(data) if !data.is_file() => {
+            return Err(refuse("is no file".to_owned(), "name a file, or a glob such as prices/*.yaml"));
+        }
+        Ok(data) if data.len() >= MAX_BYTES => {
+            let message = format!("is {} bytes long", data.len());
+            return Err(refuse(message, "a price book has at most 8 MiB a file"));
+        }
+        // What cannot be looked at cannot be read, which is told below.
+        Ok(_) | Err(_) => {}
     }
     match std::fs::read_to_string(file) {
         Ok(text) => Ok(Source { name, text }),
@@ -87,7 +94,8 @@ fn matching(path: &Path, problems: &Problems) -> Result<Vec<PathBuf>, Refused> {
             let name = entry.file_name();
             // Editors and mounted ConfigMaps keep their own files beside, named with a leading dot.
             let name = name.to_string_lossy();
-            if !name.starts_with('.') && pattern.matches(&name) && entry.path().is_file() {
+            // A link to nothing is a file that is gone, and is told when it is read.
+            if !name.starts_with('.') && pattern.matches(&name) && !entry.path().is_dir() {
                 found.push(entry.path());
             }
         }

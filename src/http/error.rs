@@ -37,6 +37,12 @@ pub enum Error {
     /// The month has hours and no statements yet.
     #[error("the billing period {0} is not rated yet; try again in a minute")]
     NotRated(String),
+    /// The month was closed without what was paid for in it.
+    #[error(
+        "{0} was closed by a release that did not keep what was paid for; its statements stand, and what was recovered \
+         is not known"
+    )]
+    NotKept(String),
     /// The tenant has no statement in this month.
     #[error("{tenant} has no statement in {period}")]
     NoSuchTenant {
@@ -119,6 +125,7 @@ impl Error {
             Self::NotAPeriod(_) => (StatusCode::BAD_REQUEST, "invalid-period", "Not a billing period"),
             Self::NoSuchPeriod(_) => (StatusCode::NOT_FOUND, "period-not-found", "No such billing period"),
             Self::NotRated(_) => (StatusCode::NOT_FOUND, "period-not-rated", "Billing period not rated yet"),
+            Self::NotKept(_) => (StatusCode::NOT_FOUND, "recovery-not-kept", "Recovery not known"),
             Self::NoSuchTenant { .. } => (StatusCode::NOT_FOUND, "tenant-not-found", "No such statement"),
             Self::NoSuchFile { .. } => (StatusCode::NOT_FOUND, "format-not-found", "No such format"),
             Self::Parameters(_) => {

@@ -30,9 +30,11 @@ impl Reason {
 }
 
 #[derive(Serialize)]
-struct Ready {
+struct Health {
     ready: bool,
     reasons: Vec<Reason>,
+    /// What is wrong and keeps it from nothing.
+    warnings: Vec<Reason>,
 }
 
 /// The process answers.
@@ -40,11 +42,12 @@ pub(super) async fn live() -> impl IntoResponse {
     ([NEVER_STORED], Json(serde_json::json!({ "live": true })))
 }
 
-/// 200 if every condition holds; else 503 with each that does not, and why.
+/// 200 if every condition holds; else 503 with each that does not, and why. Warnings change nothing of that.
 pub(super) async fn ready(Extract(state): Extract<State>) -> Response {
     let reasons = state.not_ready.reasons();
     let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, [NEVER_STORED], Json(Ready { ready: reasons.is_empty(), reasons })).into_response()
+    let warnings = state.not_ready.warnings();
+    (status, [NEVER_STORED], Json(Health { ready: reasons.is_empty(), reasons, warnings })).into_response()
 }
 
 /// Every metric. It names clusters and destinations, so it is protected like the rest.

@@ -27,6 +27,7 @@ struct Index {
     version: &'static str,
     zone: &'static str,
     reasons: Vec<Reason>,
+    warnings: Vec<Reason>,
     months: Vec<MonthRow>,
     newest: Option<Statements>,
 }
@@ -99,6 +100,7 @@ pub(super) async fn index(
         version: env!("CARGO_PKG_VERSION"),
         zone: state.zone.name(),
         reasons: state.not_ready.reasons(),
+        warnings: state.not_ready.warnings(),
         months,
         newest,
     };

@@ -9,7 +9,7 @@ use defray_pricing::Overflow;
 use defray_pricing::money::Money;
 use defray_pricing::names::ClusterName;
 use defray_pricing::recovery::{PoolRecovery, Recovery};
-use defray_reports::{Month, SCHEMA_VERSION};
+use defray_reports::{Month, SCHEMA_VERSION, Status};
 use serde::Serialize;
 
 use super::access::Reader;
@@ -78,8 +78,7 @@ pub(super) async fn month(
     let asked = months::period(&period)?;
     let place = Place::take(&state).await?;
     let rated = months::rated(&state, &scope, asked).await?;
-    // A release that did not keep it left this month; it is computed anew before long.
-    let control = rated.record.control.as_ref().ok_or(Error::NotRated(period))?;
+    let control = rated.record.control.as_ref().ok_or_else(|| not_kept(rated.month.status, period))?;
     let recovery = Recovery::of(&rated.record.statements, control);
     let recovery = recovery.map_err(|violation| Error::Internal(violation.to_string()))?;
     let document = Document {
@@ -92,6 +91,14 @@ pub(super) async fn month(
         serde_json::to_writer(out, &answer).map_err(|error| Error::Internal(error.to_string()))
     })
     .await
+}
+
+/// A release that did not keep it left this month: an open one is computed anew before long, another never.
+fn not_kept(status: Status, period: String) -> Error {
+    match status {
+        Status::Open => Error::NotRated(period),
+        Status::Final | Status::Restated => Error::NotKept(period),
+    }
 }
 
 fn answer(month: &Month, recovery: &Recovery) -> Result<Answer, Overflow> {
@@ -146,4 +153,19 @@ fn pool(pool: &PoolRecovery) -> Result<PoolView, Overflow> {
 
 fn text(money: Option<Money>) -> Option<String> {
     money.map(|money| money.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_open_month_is_said_to_be_computed_anew() {
+        for (status, told) in
+            [(Status::Open, "try again"), (Status::Final, "is not known"), (Status::Restated, "is not known")]
+        {
+            let error = not_kept(status, "2026-10".to_owned()).to_string();
+            assert!(error.contains("2026-10") && error.contains(told), "{error}");
+        }
+    }
 }

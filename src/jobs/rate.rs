@@ -7,16 +7,16 @@ use anyhow::Context;
 use chrono::NaiveDate;
 use defray_ledger::{ChargeDay, MonthRecord, PeriodState, Scope};
 use defray_pricing::ENGINE_VERSION;
-use defray_pricing::book::PriceBook;
+use defray_pricing::book::{PriceBook, Problem};
 use defray_pricing::digest::Digest;
 use defray_pricing::rating::Control;
 use defray_pricing::recompute::{Fold, NotRated};
-use defray_pricing::recovery::Recovery;
+use defray_pricing::recovery::{Recovery, by_pool};
 use defray_pricing::time::{HourRange, Period};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{Bell, Shared, figures};
+use super::{Bell, Remarks, Shared, figures, remarks};
 use crate::rerate::{DayPlan, Entries, Ground, Plans, View, as_planned, coverage, month_digest, versions};
 
 /// Rates.
@@ -30,6 +30,8 @@ pub struct Rater {
     pub book: watch::Receiver<Arc<PriceBook>>,
     /// Rung when a month was computed anew.
     pub computed: Bell,
+    /// What was already said of the book.
+    pub remarks: Remarks,
     /// Cancelled when the daemon stops.
     pub stop: CancellationToken,
 }
@@ -39,17 +41,24 @@ impl Rater {
     pub async fn run(&self) -> anyhow::Result<String> {
         let view = self.view().await?;
         let (mut days, mut months, mut without_book) = (0_u64, 0_u64, 0_usize);
+        // Of the latest month: who is gone by now may well have had terms before.
+        let mut doubts = Vec::new();
         for period in self.open_periods(&view).await? {
             let done = self.period(&view, period).await.with_context(|| format!("rating {period}"))?;
             days += done.days;
             months += u64::from(done.month);
             without_book += done.without_book;
+            doubts = done.doubts;
             if self.stop.is_cancelled() {
                 break;
             }
         }
         self.shared.metrics.hours_without_book.set(i64::try_from(without_book)?);
         figures::show(&self.shared, &view.book).await.context("showing the current month as metrics")?;
+        self.remarks
+            .show(&self.shared, &view, doubts)
+            .await
+            .context("looking for what the book says of nobody")?;
         if months > 0 {
             self.computed.ring();
             tracing::info!(days.rated = days, months.computed = months, "rated");
@@ -95,7 +104,8 @@ impl Rater {
         let entries = Arc::new(view.entries(&self.shared.ledger, hours).await?);
         let plans = self.plan(view, period, &entries).await?;
         let rated = self.shared.ledger.day_inputs(&Scope::everything(), period).await?;
-        let mut done = Done { without_book: plans.without_book, ..Done::default() };
+        let doubts = remarks::doubts(view, period, &plans.facts);
+        let mut done = Done { without_book: plans.without_book, doubts, ..Done::default() };
         let mut revised = false;
         for plan in &plans.days {
             if rated.get(&plan.day) == Some(&plan.inputs) {
@@ -206,6 +216,7 @@ impl Rater {
         }
         let control = ledger.period_control(&Scope::everything(), period).await?;
         let control = control.context("a day was rated without what was paid for in it")?;
+        let control = by_pool(control, &view.book, view.book.zone.hours(period))?;
         let (book, paid) = (Arc::clone(&view.book), control.clone());
         let work = move || {
             let statements = fold.finish(&book, &facts)?;
@@ -227,4 +238,5 @@ struct Done {
     days: u64,
     month: bool,
     without_book: usize,
+    doubts: Vec<Problem>,
 }

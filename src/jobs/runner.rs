@@ -99,6 +99,18 @@ impl Board {
         reasons(&self.0.borrow())
     }
 
+    /// The other jobs that went wrong last: the daemon does its work all the same. Only what comes before the
+    /// first colon of a reason: readiness is open to everyone, and what follows may quote files and answers.
+    pub fn warnings(&self) -> Vec<String> {
+        let warning = |(job, entry): (&&'static str, &Entry)| match &entry.last.as_ref()?.outcome {
+            Err(reason) if !entry.essential => {
+                Some(format!("{job}: {}", reason.split(": ").next().unwrap_or_default()))
+            }
+            Ok(_) | Err(_) => None,
+        };
+        self.0.borrow().iter().filter_map(warning).collect()
+    }
+
     /// Waits until the daemon is ready.
     pub async fn ready(&self) {
         let mut jobs = self.0.subscribe();
@@ -247,6 +259,23 @@ mod tests {
         assert_eq!(gist(&said(1)), gist(&said(2)));
         assert_ne!(gist("HTTP 500 of c-1"), gist("HTTP 503 of c-1"));
         assert_ne!(gist("cluster c-1"), gist("cluster c-2"));
+    }
+
+    #[test]
+    fn what_goes_wrong_beside_the_work_is_a_warning_without_what_it_quotes() {
+        let board = Board::new();
+        board.expect("rate");
+        let at = DateTime::UNIX_EPOCH;
+        let put = |job, outcome: Result<&str, &str>| {
+            board.put(job, at, outcome.map(str::to_owned).map_err(str::to_owned));
+        };
+        put("rate", Err("the ledger is away"));
+        put("book", Err("the book is wrong (a.yaml:3): a.yaml:3:1: `0.42` is no price"));
+        put("push", Ok("nothing to push"));
+        assert_eq!(board.warnings(), ["book: the book is wrong (a.yaml:3)"]);
+        assert_eq!(board.not_ready(), ["rate: the ledger is away"]);
+        put("book", Ok("it is in force"));
+        assert_eq!(board.warnings(), [""; 0]);
     }
 
     #[test]

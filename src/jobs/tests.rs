@@ -25,9 +25,11 @@ use crate::rerate::Ground;
 use crate::telemetry::{PoolLabel, Telemetry};
 
 mod backwards;
+mod books;
 mod doubts;
 mod figures;
 mod pods;
+mod remarks;
 mod runs;
 
 const SETTLE: Duration = Duration::from_mins(5);
@@ -233,7 +235,8 @@ async fn start(
     };
     let counted = clusters.iter().map(|cluster| (cluster.name.clone(), cluster.since)).collect();
     let ground = Ground { clusters: counted, tenancy: rules, settle: SETTLE };
-    let rater = Rater { shared: shared.clone(), ground, book, computed: Bell::new(), stop };
+    let (computed, remarks) = (Bell::new(), Remarks::default());
+    let rater = Rater { shared: shared.clone(), ground, book, computed, remarks, stop };
     Bench { shared, sampler, observer, rater, keeper, files }
 }
 

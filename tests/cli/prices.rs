@@ -141,8 +141,8 @@ async fn a_book_is_checked_against_what_a_month_used() {
         &[
             "the nodes `default/m5/on-demand` in the cluster `c` have no price",
             "the traffic class `all` has no price",
-            "warn price book 1: terms for the cost centre `CC-9`, which had no tenant in 2026-10",
-            "2 problems with what 2026-10 used",
+            "new.yaml:6:16: cost_centers[0]: terms for the cost centre `CC-9`, which had no tenant in 2026-10",
+            "2 problems with what was in 2026-10",
         ],
     );
     assert_eq!(check(&[&new]).status.code(), Some(0), "by itself it is right");
@@ -150,6 +150,43 @@ async fn a_book_is_checked_against_what_a_month_used() {
     let broken = check(&[&new]);
     assert_eq!(broken.status.code(), Some(2));
     assert!(err(&broken).contains("unknown key `surprise`"), "{}", err(&broken));
+}
+
+#[tokio::test]
+async fn whom_a_book_names_and_the_month_does_not_know_is_told_with_its_place() {
+    let site = Site::rated().await;
+    site.write(
+        "new.yaml",
+        &format!(
+            "{BOOK}adjustments:
+  - {{date: 2026-10-14, reference: N-1, reason: credit, amount: -250, tenant: alpha}}
+  - {{date: 2026-10-14, reference: N-2, reason: credit, amount: -250, tenant: alhpa}}
+  - {{date: 2026-10-14, reference: N-3, reason: credit, amount: -250, cost_center: CC-9}}
+  - {{date: 2026-09-14, reference: N-4, reason: credit, amount: -250, tenant: alpha}}
+  - {{date: 2026-11-14, reference: N-5, reason: credit, amount: -250, tenant: alpha}}
+budgets: [{{tenant: beat, from: 2026-10, per_month: 10}}]
+"
+        ),
+    );
+    let new = site.path().join("new.yaml").display().to_string();
+    let output = defray(&["price", "check", &new, "--config", &site.config(), "--period", "2026-10"]);
+    assert_eq!(output.status.code(), Some(1), "{}", err(&output));
+    let text = out(&output).replace(&format!("{}/", site.path().display()), "");
+    let found: Vec<&str> = text.lines().filter(|line| line.starts_with(['w', 'W'])).collect();
+    assert_eq!(
+        found,
+        [
+            "warn  new.yaml:13:5: adjustments[3]: the adjustment `N-4` of 2026-09-14 is on no statement: 2026-09 was over \
+             before the first hour that counts (date it in a month that is charged)",
+            "warn  new.yaml:15:11: budgets[0]: a budget of the tenant `beat`, which did not exist in 2026-10 (correct the \
+             name, or end it with `until`)",
+            "WRONG new.yaml:11:5: adjustments[1]: the adjustment `N-2` is for `alhpa`, which is no tenant (correct the \
+             name, or give it to a cost centre: as it is it falls to `__unassigned__`)",
+            "WRONG new.yaml:12:5: adjustments[2]: the adjustment `N-3` is for the cost centre `CC-9`, which had no tenant \
+             (correct the name: as it is it falls to `__unassigned__`)",
+        ]
+    );
+    has(&text, &["2 problems with what was in 2026-10; mend what is WRONG before such a month is closed"]);
 }
 
 #[test]

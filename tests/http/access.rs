@@ -98,6 +98,11 @@ async fn readiness_names_what_does_not_hold() {
     assert_eq!(server.get("/livez").await.status(), 200, "not ready is not dead");
     server.not_ready.lock().unwrap().clear();
     assert_eq!(server.get("/healthz").await.status(), 200);
+    server.warnings.lock().unwrap().push("book: the last good one stays in force (book.yaml:3)".to_owned());
+    let beside = server.json("/readyz").await;
+    assert_eq!((&beside["ready"], &beside["reasons"]), (&true.into(), &serde_json::json!([])));
+    assert_eq!(beside["warnings"][0]["reason"], "the last good one stays in force (book.yaml:3)");
+    assert!(server.text("/").await.contains("book.yaml:3"), "the page says so, too");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -36,6 +36,8 @@ pub(crate) struct Server {
     pub(crate) address: String,
     /// What keeps it from its work.
     pub(crate) not_ready: Arc<Mutex<Vec<String>>>,
+    /// What is wrong and keeps it from nothing.
+    pub(crate) warnings: Arc<Mutex<Vec<String>>>,
     /// Every push that was asked for.
     pub(crate) pushes: Arc<Mutex<Vec<Option<Period>>>>,
     pub(crate) client: reqwest::Client,
@@ -77,6 +79,8 @@ impl Server {
         let supervisor = Supervisor::new();
         let not_ready = Arc::new(Mutex::new(Vec::new()));
         let asked = Arc::clone(&not_ready);
+        let warnings = Arc::new(Mutex::new(Vec::new()));
+        let warned = Arc::clone(&warnings);
         let pushes = Arc::new(Mutex::new(Vec::new()));
         let heard = Arc::clone(&pushes);
         let push_now = PushNow::new(move |period| heard.lock().unwrap().push(period));
@@ -88,7 +92,8 @@ impl Server {
             zone: if options.rated { BillingZone::UTC } else { zone() },
             ground: Arc::new(rated::ground()),
             book: watch::channel(Arc::new(if options.rated { rated::book().0 } else { book() })).1,
-            not_ready: NotReady::new(move || asked.lock().unwrap().clone()),
+            not_ready: NotReady::new(move || asked.lock().unwrap().clone())
+                .with_warnings(move || warned.lock().unwrap().clone()),
             push_now: (!options.no_destination).then_some(push_now),
             telemetry: Telemetry::new(),
             supervisor: supervisor.clone(),
@@ -103,7 +108,7 @@ impl Server {
             serve(Arc::clone(&listener), routes.clone(), owner.clone())
         });
         let client = reqwest::Client::builder().timeout(Duration::from_secs(20)).build().unwrap();
-        Self { address, not_ready, pushes, client, ledger, supervisor, _directory: directory }
+        Self { address, not_ready, warnings, pushes, client, ledger, supervisor, _directory: directory }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {

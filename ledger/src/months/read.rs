@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use defray_pricing::charge::Charge;
 use defray_pricing::exchange::RateError;
 use defray_pricing::money::{Money, UnknownCurrency};
 use defray_pricing::names::{ClusterName, CostCenter, TenantName};
@@ -68,6 +69,20 @@ pub(crate) async fn load(
         book_versions: books(tx, &name, version).await?,
         control,
     }))
+}
+
+impl Ledger {
+    /// What acts on a month as a whole, such as terms and adjustments, in its current version; none while it was
+    /// never computed. A small part of the month, for who looks at many.
+    pub async fn month_level(
+        &self,
+        scope: &Scope,
+        period: Period,
+    ) -> Result<Option<Vec<Charge>>, LedgerError> {
+        let mut tx = self.read().await?;
+        let Some((version, ..)) = current(&mut tx, period).await? else { return Ok(None) };
+        month_level(&mut tx, scope, &period.to_string(), version).await.map(Some)
+    }
 }
 
 async fn statements(
@@ -157,7 +172,7 @@ async fn month_level(
     scope: &Scope,
     period: &str,
     version: u32,
-) -> Result<Vec<defray_pricing::charge::Charge>, LedgerError> {
+) -> Result<Vec<Charge>, LedgerError> {
     let mut values = args![period, version];
     let limit = scope.and_tenant(&mut values);
     let sql = format!(

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    ClusterPrice, Edition, MeteredPrice, MeteredRate, Model, Policy, PoolPrice, PriceBook, SharedCost,
-    SharedWhat, Terms, Tier, Weights,
+    ClusterPrice, Edition, MeteredPrice, MeteredRate, Model, NodeCost, Override, Pattern, Policy, PoolPrice,
+    PriceBook, SharedCost, SharedWhat, Terms, Tier, Weights,
 };
 use crate::charge::{Kind, item};
 use crate::exchange::ExchangeRate;
@@ -78,6 +78,22 @@ impl Edition {
         }
     }
 
+    /// Whether it has a list price for anything whose price an override replaces.
+    pub fn has_list_price_of(&self, entry: &Override) -> bool {
+        let mut pools = self.pools.iter().filter(|pool| pool.pool.overlaps(&entry.pool));
+        match entry.kind {
+            Kind::Compute => pools.any(|pool| pool.model.has_rate(&entry.item)),
+            Kind::DedicatedPool => {
+                entry.item.matches(item::NODE)
+                    && pools.any(|pool| matches!(pool.nodes, Some(NodeCost::PerNodeHour(_))))
+            }
+            Kind::Storage => self.storage.iter().any(|price| price.class.overlaps(&entry.item)),
+            Kind::Network => self.network.iter().any(|price| price.class.overlaps(&entry.item)),
+            Kind::LoadBalancer => entry.item.matches(item::LOAD_BALANCER) && self.load_balancer.is_some(),
+            _ => false,
+        }
+    }
+
     /// The cost centres that something is kept on.
     pub fn keepers(&self) -> impl Iterator<Item = &CostCenter> {
         let policies = self.shared_costs.iter().map(|cost| &cost.policy).chain([&self.idle]);
@@ -95,6 +111,14 @@ impl Edition {
 }
 
 impl Model {
+    /// Whether some resource like this has a unit price.
+    fn has_rate(&self, like: &Pattern) -> bool {
+        let Self::Rate { cpu, memory, gpu } = self else { return false };
+        let cores = [(item::CPU, cpu.is_some()), (item::MEMORY, memory.is_some())];
+        cores.into_iter().any(|(name, priced)| priced && like.matches(name))
+            || gpu.keys().any(|name| like.matches(name))
+    }
+
     /// Whether a resource is charged, be it at zero.
     fn prices(&self, resource: &str) -> bool {
         match self {

@@ -48,6 +48,11 @@ impl Pattern {
         !self.0.contains('*')
     }
 
+    /// The one name that it matches; none of a glob.
+    pub fn name(&self) -> Option<&str> {
+        self.is_exact().then_some(&*self.0)
+    }
+
     /// Whether a name matches.
     pub fn matches(&self, name: &str) -> bool {
         let Some((first, rest)) = self.0.split_once('*') else { return self.0 == name };

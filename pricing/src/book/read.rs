@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use super::canonical::Wide;
-use super::{Edition, PriceBook, Problem};
+use super::{Edition, Place, Places, PriceBook, Problem};
 use crate::money::Currency;
 use crate::problem::Problems;
 use crate::time::{BillingZone, Hour};
@@ -21,6 +21,7 @@ mod edition;
 mod part;
 mod policies;
 mod pools;
+mod priced;
 mod rules;
 mod terms;
 #[cfg(test)]
@@ -50,6 +51,12 @@ impl<T> Placed<'_, T> {
     /// For messages about another place: `file:line`.
     fn at(&self) -> String {
         format!("{}:{}", self.place.file(), self.place.line())
+    }
+
+    /// For messages that come after reading.
+    fn kept(&self) -> Place {
+        let Problem { file, line, column, path, .. } = self.place.problem("", "");
+        Place { file, line, column, path }
     }
 }
 
@@ -132,7 +139,31 @@ fn assemble(documents: &[Document], problems: &Problems, zone: BillingZone) -> O
     }
     let currency: Currency = by_date.values().flatten().find_map(|part| part.currency.as_ref().ok())?.value;
     let editions: Vec<Edition> = editions.into_iter().map(|placed| placed.value).collect();
+    let places = places(&by_date, parts());
     let wide = Wide { adjustments: &adjustments, rates: &rates, budgets: &budgets };
     let digest = super::canonical::digest(currency, zone, &editions, &wide);
-    Some(PriceBook { currency, zone, editions, adjustments, rates, budgets, digest })
+    Some(PriceBook { currency, zone, editions, adjustments, rates, budgets, places, digest })
+}
+
+/// Where what may be asked about later was written.
+fn places<'p, 'd: 'p>(
+    by_date: &BTreeMap<Hour, Vec<Part<'d>>>,
+    parts: impl Iterator<Item = &'p Part<'d>>,
+) -> Places {
+    let mut places = Places::default();
+    for part in parts {
+        places.currency = places.currency.or_else(|| part.currency.as_ref().ok().map(Placed::kept));
+        for placed in &part.adjustments.items {
+            places.adjustments.insert(placed.value.reference.clone(), placed.kept());
+        }
+        for placed in &part.budgets.items {
+            places.budgets.insert((placed.value.of.clone(), placed.value.from), placed.kept());
+        }
+    }
+    for (from, parts) in by_date {
+        for placed in parts.iter().flat_map(|part| &part.cost_centers.items) {
+            places.terms.insert((*from, placed.value.0.clone()), placed.kept());
+        }
+    }
+    places
 }

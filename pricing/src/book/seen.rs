@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{AdjustmentOn, Edition, Model, Policy, PriceBook, Problem};
-use crate::money::Currency;
+use super::{Edition, Model, Policy, PriceBook, Problem};
 use crate::names::{
     ClusterName, CostCenter, Namespace, Pool, PriceClass, Service, StorageClass, TenantName, TrafficClass,
 };
 use crate::ownership::{NamespaceState, Owners};
-use crate::time::{HourRange, Period};
+use crate::statement::MonthFacts;
+use crate::time::{Hour, HourRange};
 use crate::usage::UsageHour;
 
 /// What exists and needs a price.
@@ -52,6 +52,12 @@ impl Seen {
         self.load_balancers |= !usage.load_balancers.is_empty();
     }
 
+    /// Whoever existed in a month, and nothing of what was used.
+    pub fn people(facts: &MonthFacts) -> Self {
+        let (tenants, cost_centers) = (facts.tenants().cloned(), facts.cost_centers().cloned());
+        Self { tenants: tenants.collect(), cost_centers: cost_centers.collect(), ..Self::default() }
+    }
+
     /// Adds what the ownership of an hour tells of.
     pub fn add_owners(&mut self, owners: &Owners) {
         self.dedicated.extend(owners.dedicated.keys().cloned());
@@ -66,6 +72,17 @@ impl Seen {
 }
 
 impl PriceBook {
+    /// What exists and has no price in an edition that holds from an hour on, or that will: said of the book that
+    /// is to take the place of another, which priced it.
+    pub fn unpriced_from(&self, seen: &Seen, hour: Hour) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        for edition in self.in_force(HourRange { from: hour, until: Hour::from_index(i64::MAX) }) {
+            check_nodes(edition, seen, &mut problems);
+            check_metered(edition, seen, &mut problems);
+        }
+        problems
+    }
+
     /// What exists and has no price, and what the book names and does not exist, in the editions that are
     /// in force in some of the hours. Sorted, each problem once.
     pub fn check(&self, seen: &Seen, hours: HourRange) -> Vec<Problem> {
@@ -92,81 +109,8 @@ impl PriceBook {
         problems
     }
 
-    /// Adjustments of those days for tenants that do not exist: they are shown on nobody's cost centre.
-    fn check_adjustments(&self, seen: &Seen, hours: HourRange, problems: &mut Vec<Problem>) {
-        let (from, until) = (self.zone.day_of(hours.from), self.zone.day_of(hours.until.previous()));
-        for adjustment in self.adjustments.iter().filter(|entry| (from..=until).contains(&entry.date)) {
-            if let AdjustmentOn::Tenant(tenant) = &adjustment.on
-                && !seen.tenants.contains(tenant)
-            {
-                let reference = &adjustment.reference;
-                problems.push(Problem {
-                    file: "price book".to_owned(),
-                    line: None,
-                    column: None,
-                    path: String::new(),
-                    message: format!("the adjustment `{reference}` is for `{tenant}`, which is no tenant"),
-                    mend: "correct the name, or give it to a cost centre".to_owned(),
-                });
-            }
-        }
-    }
-
-    /// Months without the rate of a reporting currency cannot be closed, if anyone has a statement in it.
-    fn check_rates(&self, seen: &Seen, hours: HourRange, problems: &mut Vec<Problem>) {
-        let mut period = self.zone.period_of(hours.from);
-        while !hours.is_empty() && self.zone.hours(period).from < hours.until {
-            if let Some(edition) = self.terms_in(self.zone.hours(period)) {
-                let booked = self.booked_on(seen, period);
-                for (currency, cost_centers) in self.missing_rates(edition, period, &booked) {
-                    let message = format!(
-                        "{currency} has no exchange rate for {period}, in which it is the reporting currency of {}",
-                        cost_centers.join(", ")
-                    );
-                    let mend = format!("add it: currencies: {{{currency}: {{{period}: …}}}}");
-                    problems.push(problem(edition, message, &mend));
-                }
-            }
-            period = period.next();
-        }
-    }
-
-    /// The reporting currencies that a month has no rate for, with those that want them.
-    fn missing_rates<'b>(
-        &self,
-        edition: &'b Edition,
-        period: Period,
-        booked: &BTreeSet<&CostCenter>,
-    ) -> BTreeMap<Currency, Vec<&'b str>> {
-        let mut missing: BTreeMap<Currency, Vec<&str>> = BTreeMap::new();
-        for (cost_center, terms) in &edition.cost_centers {
-            if let Some(currency) = terms.reporting_currency
-                && self.rate(currency, period).is_none()
-                && booked.contains(cost_center)
-            {
-                missing.entry(currency).or_default().push(cost_center.as_str());
-            }
-        }
-        missing
-    }
-
-    /// The cost centres that something can be booked on in a month: their tenants', what is kept on them,
-    /// what they are given by hand.
-    fn booked_on<'b>(&'b self, seen: &'b Seen, period: Period) -> BTreeSet<&'b CostCenter> {
-        let mut booked: BTreeSet<&CostCenter> = seen.cost_centers.iter().collect();
-        for edition in self.in_force(self.zone.hours(period)) {
-            booked.extend(edition.keepers());
-        }
-        let dated = self.adjustments.iter().filter(|entry| Period::of_date(entry.date) == period);
-        booked.extend(dated.filter_map(|entry| match &entry.on {
-            AdjustmentOn::CostCenter(cost_center) => Some(cost_center),
-            AdjustmentOn::Tenant(_) => None,
-        }));
-        booked
-    }
-
     /// The editions that hold in some of the hours.
-    pub(super) fn in_force(&self, hours: HourRange) -> impl Iterator<Item = &Edition> {
+    pub(crate) fn in_force(&self, hours: HourRange) -> impl Iterator<Item = &Edition> {
         let starts = self.editions.iter().map(|edition| edition.effective_from);
         let ends = starts.skip(1).map(Some).chain([None]);
         self.editions.iter().zip(ends).filter_map(move |(edition, end)| {
@@ -177,7 +121,7 @@ impl PriceBook {
     }
 }
 
-fn problem(edition: &Edition, message: String, mend: &str) -> Problem {
+pub(super) fn problem(edition: &Edition, message: String, mend: &str) -> Problem {
     Problem {
         file: format!("price book {}", edition.version),
         line: None,

@@ -64,7 +64,8 @@ impl Control {
 }
 
 impl PoolControl {
-    fn add(&mut self, other: &Self) -> Result<(), Overflow> {
+    /// Adds those of another hour, or of another row.
+    pub(crate) fn add(&mut self, other: &Self) -> Result<(), Overflow> {
         add(&mut self.paid, other.paid)?;
         add(&mut self.recovered, other.recovered)?;
         add(&mut self.idle, other.idle)?;

@@ -202,7 +202,7 @@ fn pool_amounts<'a>(
 
 /// The one cluster that a pattern names.
 fn named(cluster: &Pattern) -> Option<ClusterName> {
-    cluster.is_exact().then(|| ClusterName::from(cluster.as_str()))
+    cluster.name().map(ClusterName::from)
 }
 
 /// Whether anyone bears what the nodes of an entry cost: in the rate model only who has them to itself.

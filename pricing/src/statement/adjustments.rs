@@ -13,7 +13,6 @@ use crate::charge::{Charge, Kind, LineKey};
 use crate::money::Money;
 use crate::names::{CostCenter, TenantName};
 use crate::rating::RatingError;
-use crate::time::Period;
 
 /// What each statement of a cost centre comes to.
 type Totals<'l> = BTreeMap<&'l CostCenter, BTreeMap<&'l TenantName, Money>>;
@@ -27,7 +26,7 @@ pub(super) fn charges(
     trace: &mut dyn MonthTrace,
 ) -> Result<Vec<Charge>, RatingError> {
     let Agreement { book, period, facts, .. } = *agreement;
-    let mut dated = book.adjustments.iter().filter(|entry| Period::of_date(entry.date) == period).peekable();
+    let mut dated = book.adjustments_in(period).peekable();
     if dated.peek().is_none() {
         return Ok(Vec::new());
     }

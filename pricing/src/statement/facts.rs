@@ -87,6 +87,16 @@ impl MonthFacts {
         tenants.map(|(tenant, hours)| (tenant, hours.iter().count()))
     }
 
+    /// All tenants.
+    pub fn tenants(&self) -> impl Iterator<Item = &TenantName> {
+        self.lives.keys()
+    }
+
+    /// The cost centres that had a tenant.
+    pub fn cost_centers(&self) -> impl Iterator<Item = &CostCenter> {
+        self.on.keys()
+    }
+
     /// The cost centre of a tenant at the last hour of a local day in which it existed. Where it did not
     /// exist that day: at the latest hour before, else at the earliest after, of those that were added.
     pub fn cost_center_on(&self, tenant: &TenantName, day: NaiveDate) -> Option<&CostCenter> {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use defray_pricing::book::{
-    Base, Basis, Edition, MeteredPrice, MeteredRate, Model, MonthlyAmount, NodeCost, Pattern, Policy,
+    Base, Basis, Edition, MeteredPrice, MeteredRate, Model, MonthlyAmount, NodeCost, Pattern, Places, Policy,
     PoolPrice, PriceBook, SharedCost, SharedWhat, Weights,
 };
 use defray_pricing::charge::{Charge, Kind};
@@ -82,6 +82,7 @@ pub(crate) fn book_in(currency: &str, zone: &str, editions: Vec<Edition>) -> Pri
         adjustments: Vec::new(),
         rates: BTreeMap::new(),
         budgets: Vec::new(),
+        places: Places::default(),
         digest: Digest::of(b"test"),
     }
 }

@@ -2,6 +2,8 @@
 
 // Only tests live here; saying so lets the lints for tests apply to their helpers.
 #[cfg(test)]
+mod astray;
+#[cfg(test)]
 mod charges;
 #[cfg(test)]
 mod closing;
@@ -33,6 +35,8 @@ mod months;
 mod oracle;
 #[cfg(test)]
 mod ownership;
+#[cfg(test)]
+mod people;
 #[cfg(test)]
 mod policies;
 #[cfg(test)]

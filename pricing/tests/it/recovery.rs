@@ -5,9 +5,9 @@ use defray_pricing::charge::Charge;
 use defray_pricing::invariants::Violation;
 use defray_pricing::ownership::Owners;
 use defray_pricing::rating::{Control, rate};
-use defray_pricing::recovery::Recovery;
+use defray_pricing::recovery::{Recovery, by_pool};
 use defray_pricing::statement::{MonthFacts, build};
-use defray_pricing::time::Hour;
+use defray_pricing::time::{Hour, HourRange};
 use defray_pricing::usage::UsageHour;
 use proptest::prelude::*;
 
@@ -122,6 +122,54 @@ fn an_amount_for_a_rate_pool_is_a_cost_in_an_hour_without_nodes_too() {
         let told = recovery(&book, charges, &control);
         assert_eq!(told.difference(), Ok(Some(money("-1"))), "{told:?}");
     }
+}
+
+/// A pool at 744 a month with nodes in the first hour and none in the second, whatever the book calls it.
+fn two_hours(book: &PriceBook, pools: &[&str]) -> Control {
+    let mut control = Control::default();
+    let mut measured = usage(at());
+    for pool in pools {
+        measured.nodes.push(nodes(pool, "2", "8", "0"));
+        measured.compute.push(row("ns-a", pool, ("10", "0"), ("0", "0")));
+    }
+    for usage in [measured, usage(at())] {
+        control.add(&rate(book, &tenants(), &[usage]).unwrap().control).unwrap();
+    }
+    by_pool(control, book, HourRange { from: at(), until: at().next() }).unwrap()
+}
+
+#[test]
+fn a_pool_has_one_row_with_what_was_paid_for_it_without_nodes_too() {
+    let row = |control: &Control| -> Vec<(Option<String>, String, String)> {
+        let rows = control.pools.iter();
+        rows.map(|((cluster, pool), row)| {
+            (cluster.as_ref().map(ToString::to_string), pool.clone(), row.rated_nodes.to_string())
+        })
+        .collect()
+    };
+    let some =
+        |cluster: &str, pool: &str, paid: &str| (Some(cluster.to_owned()), pool.to_owned(), paid.to_owned());
+    let none = |pool: &str, paid: &str| (None, pool.to_owned(), paid.to_owned());
+    let per_month_for = |pattern: &str| {
+        let amount = NodeCost::PerMonth(per_month("744"));
+        PoolPrice { nodes: Some(amount), ..rate_pool(pattern, "0.1", "0") }
+    };
+    let book_of = |pools: Vec<PoolPrice>| {
+        let mut edition = edition();
+        edition.pools = pools;
+        book(edition)
+    };
+    for pattern in ["default", "de*", "*"] {
+        let control = two_hours(&book_of(vec![per_month_for(pattern)]), &["default"]);
+        assert_eq!(row(&control), [some("prod", "default", "2")], "{pattern}");
+    }
+    // The entry is for two pools that were there: which of them it was paid for nobody can say.
+    let control = two_hours(&book_of(vec![per_month_for("*")]), &["one", "two"]);
+    assert_eq!(row(&control), [none("*", "1"), some("prod", "one", "0.5"), some("prod", "two", "0.5")]);
+    // What another entry prices is no pool of this one, so `de*` is one pool's although two match it.
+    let other = rate_pool("default", "0.1", "0");
+    let control = two_hours(&book_of(vec![other, per_month_for("de*")]), &["default", "dev"]);
+    assert_eq!(row(&control), [some("prod", "default", "0"), some("prod", "dev", "2")]);
 }
 
 #[test]

@@ -1,10 +1,10 @@
 //! A price book held against what a month used.
 
-use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use defray_ledger::Scope;
+use defray_pricing::astray::Why;
 use defray_pricing::book::{PriceBook, Problem, Seen};
-use defray_pricing::names::CostCenter;
 use defray_pricing::time::{BillingZone, Period};
 
 use super::super::stored::Stored;
@@ -29,7 +29,7 @@ pub(super) async fn run(arguments: &PriceCheck, config: Option<&Config>) -> Resu
     };
     let stored = Stored::open(&arguments.from, config).await?;
     let result = match PriceBook::parse(&sources, stored.rerate.zone) {
-        Ok(book) => against(&stored, &book, period).await,
+        Ok(book) => against(&stored, book, period).await,
         Err(problems) => Err(problems.into()),
     };
     stored.close(result).await
@@ -38,30 +38,27 @@ pub(super) async fn run(arguments: &PriceCheck, config: Option<&Config>) -> Resu
 /// What there is to say of a book and a month that happened.
 #[derive(Debug, Default)]
 struct Findings {
-    /// What blocks the close.
+    /// What is to be mended before such a month is closed.
     wrong: Vec<Problem>,
     /// What may be meant.
-    odd: Vec<String>,
+    odd: Vec<Problem>,
 }
 
-async fn against(stored: &Stored, book: &PriceBook, period: Period) -> Result<(), Failure> {
+async fn against(stored: &Stored, book: PriceBook, period: Period) -> Result<(), Failure> {
     let month = stored.rerate.stored(period).await.map_err(failure)?;
     let seen = seen(stored, &month).await.map_err(failure)?;
     let hours = stored.rerate.zone.hours(period);
-    let mut findings = Findings { wrong: book.check(&seen, hours), odd: Vec::new() };
-    let mut known: BTreeSet<&CostCenter> = BTreeSet::new();
-    for owners in month.plans.days.iter().flat_map(|plan| &plan.hours) {
-        known.extend(owners.tenants.values().map(|state| &state.cost_center));
-    }
-    for edition in book.editions.iter().filter(|edition| edition.effective_from < hours.until) {
-        for unknown in edition.cost_centers.keys().filter(|name| !known.contains(name)) {
-            findings.odd.push(format!(
-                "price book {}: terms for the cost centre `{unknown}`, which had no tenant in {period}",
-                edition.version
-            ));
+    let mut findings = Findings { wrong: book.check(&seen, hours), odd: book.doubts(&seen, hours) };
+    let view = month.view.under(Arc::new(book));
+    for stray in view.strays(&stored.rerate.ledger).await? {
+        // Whom the month does not know was looked for in what existed, above.
+        let told = stray.period == period && matches!(stray.why, Why::NoTenant | Why::NoStatement);
+        if stray.why.is_wrong() && !told {
+            findings.odd.push(stray.problem);
         }
     }
-    tell(book, Some(period), &findings)
+    findings.odd.sort();
+    tell(&view.book, Some(period), &findings)
 }
 
 /// Everything that existed in a month, read a day at a time.
@@ -102,7 +99,7 @@ fn tell(book: &PriceBook, period: Option<Period>, findings: &Findings) -> Result
                 let noun = if wrong == 1 { "problem" } else { "problems" };
                 writeln!(
                     out,
-                    "{wrong} {noun} with what {period} used; each blocks the close of such a month"
+                    "{wrong} {noun} with what was in {period}; mend what is WRONG before such a month is closed"
                 )?;
             }
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::part::{Part, Several, Single};
-use super::{Placed, rules, tiers};
+use super::{Placed, priced, rules};
 use crate::book::{Edition, Model, Policy};
 use crate::problem::Refused;
 use crate::time::Hour;
@@ -77,7 +77,7 @@ pub(super) fn merge<'d>(from: Hour, parts: &[Part<'d>]) -> Option<Placed<'d, Edi
         idle: idle.ok()?,
         cost_centers: values(cost_centers).into_iter().collect::<BTreeMap<_, _>>(),
     };
-    tiers::count_what_is_priced(&edition, parts);
+    priced::agreements_have_prices(&edition, parts);
     Some(Placed { place: first.root.clone(), value: edition })
 }
 

@@ -360,8 +360,8 @@ fn what_exists_without_a_price_is_told() {
     assert_eq!(
         unknown,
         [
-            "price book: the adjustment `CN-2026-117` is for `devteam-a`, which is no tenant (correct the name, or give it \
-          to a cost centre)"
+            "book.yaml:115:5: adjustments[0]: the adjustment `CN-2026-117` is for `devteam-a`, which is no tenant (correct \
+          the name, or give it to a cost centre: as it is it falls to `__unassigned__`)"
         ]
     );
     let before = told(hours("2026-09-01T00:00:00Z", "2026-09-02T00:00:00Z"));

@@ -2,8 +2,7 @@
 
 use super::Placed;
 use super::amounts::{discount, markup, pattern, price};
-use super::part::Part;
-use crate::book::{Band, BandRate, Edition, MeteredRate, Pattern, Tier};
+use crate::book::{Band, BandRate, MeteredRate, Pattern, Tier};
 use crate::charge::{Kind, item};
 use crate::problem::Refused;
 use crate::quantity::Quantity;
@@ -113,23 +112,4 @@ fn threshold(value: &Value<'_>) -> Result<Quantity, Refused> {
     let text = value.text()?;
     let mend = "what holds from the first unit on is an override or a percentage of the cost centre";
     Err(value.refuse(format!("a band cannot begin above `{text}`"), mend))
-}
-
-/// A tier counts something that has a price.
-pub(super) fn count_what_is_priced(edition: &Edition, parts: &[Part<'_>]) {
-    let complete = |part: &Part<'_>| {
-        part.pools.complete && part.clusters.complete && part.storage.complete && part.network.complete
-    };
-    if !parts.iter().all(complete) {
-        return;
-    }
-    for placed in parts.iter().flat_map(|part| &part.cost_centers.items) {
-        for tier in placed.value.1.tiers.iter().filter(|tier| !edition.prices_some_of(tier)) {
-            let message = match tier.kind {
-                Kind::LoadBalancer => "the tier of load balancers counts what has no price".to_owned(),
-                kind => format!("the tier of the kind `{kind}` for `{}` counts what has no price", tier.item),
-            };
-            placed.place.refuse(message, "correct the name, or give it a price");
-        }
-    }
 }
