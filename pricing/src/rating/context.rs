@@ -1,3 +1,5 @@
+//! What an hour is rated by: the edition in force, and who bears what.
+
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
