@@ -193,6 +193,26 @@ both! {
         ledger.list_pods(&guard, &"other".into(), at(0), &BTreeSet::new(), &[]).await.unwrap();
     }
 
+    /// Hours that had settled by a list may be measured. A clock that went back after it moves nothing in them.
+    async fn what_a_clock_that_went_back_sees_is_in_no_hour_before_the_last_list(home: &Home) {
+        let ledger = home.open().await;
+        let guard = ledger.acquire().await.unwrap();
+        let (gone_now, moved, here) = (pod("u1", "a", "x", 5), pod("u2", "b", "x", 5), pod("u3", "c", "x", 30));
+        let inside = pod("u2", "b", "y", 5);
+        list(&ledger, &guard, 10, &[gone_now.clone(), moved]).await;
+        list(&ledger, &guard, 65, &[gone_now.clone(), pod("u2", "b", "x", 5)]).await;
+        let before = known(&ledger, 0).await;
+        let back = [gone(&gone_now, 40), seen(&inside, 41), seen(&here, 42), gone(&here, 43)];
+        follow(&ledger, &guard, &back).await;
+        let from_then_on = |rows: Vec<(String, String, i64, Option<i64>)>| -> Vec<_> {
+            rows.into_iter().map(|(uid, inside, from, _)| (uid, inside, from)).collect()
+        };
+        assert_eq!(from_then_on(known(&ledger, 0).await), from_then_on(before));
+        let after = [row("u1", "x", 5, Some(65)), row("u2", "x", 5, Some(65)), row("u2", "y", 65, None)];
+        let short = row("u3", "x", 65, Some(65));
+        assert_eq!(known(&ledger, 1).await, [&after[..], &[short]].concat());
+    }
+
     /// A day of a large cluster in one list, and its hour, in the time of a few statements.
     async fn many_pods_are_taken_in_at_once(home: &Home) {
         let ledger = home.open().await;

@@ -13,7 +13,7 @@ use defray::collect::prometheus::{
     BadReading, Collector, Dialect, MayBeAbsent, MeasureError, NodeDirectory, QueryError, Settings,
     SettingsError,
 };
-use defray_pricing::names::ClusterName;
+use defray_pricing::names::{ClusterName, VirtualNamespace};
 use http_body_util::BodyExt;
 
 use super::{FIRST, at};
@@ -466,6 +466,59 @@ async fn a_metric_that_is_dropped_on_the_way_is_not_a_zero_for_everybody() {
         settings.names.absent.insert(metric);
         measure(&stub, settings).await.expect("somebody said that there is none");
     }
+}
+
+/// Several series that say different things of one pod, node and volume, with as many samples each.
+fn of_several_minds(seen: &Seen, turned: bool) -> Response {
+    let synced =
+        r#""namespace":"v","label_vcluster_loft_sh_managed_by":"a","label_vcluster_loft_sh_namespace""#;
+    let told: [(&str, String); 8] = [
+        (
+            "container_memory_working_set_bytes",
+            r#""namespace":"v","pod":"p","container":"c","node":"n""#.into(),
+        ),
+        ("kube_node_info", r#""node":"n""#.into()),
+        ("kube_node_labels", r#""node":"n","label_nodepool":"?""#.into()),
+        ("kube_pod_labels", format!(r#"{synced}:"?","pod":"p""#)),
+        ("kube_persistentvolume_capacity_bytes", r#""persistentvolume":"d""#.into()),
+        ("kube_persistentvolume_status_phase", r#""persistentvolume":"d","phase":"Bound""#.into()),
+        (
+            "kube_persistentvolume_claim_ref",
+            r#""persistentvolume":"d","claim_namespace":"v","name":"?""#.into(),
+        ),
+        ("kube_persistentvolumeclaim_labels", format!(r#"{synced}:"?","persistentvolumeclaim":"1""#)),
+    ];
+    let Some((_, labels)) = told.iter().find(|(metric, _)| seen.query().contains(&format!("{metric}{{")))
+    else {
+        return empty(seen);
+    };
+    let mut minds: Vec<String> = ["1", "2", "3"].map(|mind| labels.replace('?', mind)).into();
+    minds.dedup();
+    if turned {
+        minds.reverse();
+    }
+    if result_type(seen) == "matrix" {
+        return marks(&minds, "1073741824");
+    }
+    let series = |labels: &String| format!(r#"{{"metric":{{{labels}}},"value":[{},"60"]}}"#, at(60));
+    let series = minds.iter().map(series).collect::<Vec<_>>().join(",");
+    ok(&format!(r#"{{"status":"success","data":{{"resultType":"vector","result":[{series}]}}}}"#))
+}
+
+#[tokio::test]
+async fn in_whatever_order_a_server_answers_the_hour_is_the_same() {
+    let mut hours = Vec::new();
+    for turned in [false, true] {
+        let stub = Stub::start(move |seen| of_several_minds(seen, turned)).await;
+        hours.push(measure(&stub, Settings::default()).await.expect("an hour").usage);
+    }
+    assert_eq!(hours[0], hours[1]);
+    let usage = &hours[0];
+    let inside = |place: &Option<VirtualNamespace>| place.as_ref().map(ToString::to_string);
+    let one = Some("1".to_owned());
+    assert_eq!(usage.nodes[0].class.pool.as_str(), "1", "the smallest label set speaks");
+    assert_eq!((inside(&usage.compute[0].virtual_namespace), usage.compute.len()), (one.clone(), 1));
+    assert_eq!((inside(&usage.storage[0].virtual_namespace), usage.storage.len()), (one, 1));
 }
 
 #[tokio::test]

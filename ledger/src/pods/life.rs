@@ -50,8 +50,7 @@ impl Life {
     }
 
     /// `listed` is when all pods were last listed.
-    fn see(&mut self, pod: &SeenPod, at: DateTime<Utc>, listed: Option<i64>) {
-        let at = micros(at);
+    fn see(&mut self, pod: &SeenPod, at: i64, listed: Option<i64>) {
         let Some(last) = self.spans.last_mut() else {
             let made = pod.created.map_or(at, micros);
             // The API server's clock may be ahead of ours.
@@ -70,11 +69,11 @@ impl Life {
         }
     }
 
-    fn lose(&mut self, at: DateTime<Utc>) {
+    fn lose(&mut self, at: i64) {
         if let Some(last) = self.spans.last_mut()
             && last.until.is_none()
         {
-            last.end(micros(at));
+            last.end(at);
         }
     }
 }
@@ -91,11 +90,13 @@ pub(super) async fn apply(
         lives.entry(change.uid()).or_insert_with(Life::default);
     }
     look_up(tx, cluster, &mut lives).await?;
+    // Hours that had settled by the last list may be measured, so a clock that went back since moves nothing in them.
+    let at = |at: &DateTime<Utc>| listed.map_or(micros(*at), |listed| micros(*at).max(listed));
     for change in changes {
         let life = lives.entry(change.uid()).or_default();
         match change {
-            PodChange::Seen { pod, at } => life.see(pod, *at, listed),
-            PodChange::Gone { at, .. } => life.lose(*at),
+            PodChange::Seen { pod, at: seen } => life.see(pod, at(seen), listed),
+            PodChange::Gone { at: gone, .. } => life.lose(at(gone)),
         }
     }
     let (mut begun, mut ended, mut done) = (Vec::new(), Vec::new(), Changes::default());

@@ -8,10 +8,11 @@ use kube::Api;
 use kube::api::PostParams;
 
 use super::Collector;
-use super::error::{KubernetesError, chain};
+use super::error::KubernetesError;
 use super::observe::Observed;
 use super::permissions::{Kind, NOT_SERVED, VERBS, kinds};
 use super::settings::TenantSource;
+use crate::chain::chain;
 use crate::collect::Finding;
 
 const CONNECTION: &str = "Kubernetes: connection";

@@ -7,8 +7,9 @@ use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Client, Config};
 
 use super::Collector;
-use super::error::{KubernetesError, chain};
+use super::error::KubernetesError;
 use super::settings::{Access, Settings};
+use crate::chain::chain;
 
 /// How much longer than a watch its connection may be silent before it counts as dead.
 const WATCH_MARGIN: Duration = Duration::from_secs(30);

@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::io;
 use std::time::Duration;
 
+use crate::chain::chain;
 use crate::collect::Finding;
 
 /// Why nothing could be read from a cluster.
@@ -170,20 +171,6 @@ impl KubernetesError {
 /// Whether an error answer is Kubernetes' own, rather than made by the client of a page it could not read.
 fn speaks_kubernetes(status: &kube::core::Status) -> bool {
     status.reason != "Failed to parse error data"
-}
-
-/// The causes, from the outside in, each said once.
-pub(super) fn chain(error: &dyn StdError) -> String {
-    let mut said = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let text = cause.to_string();
-        if !said.contains(&text) {
-            said = format!("{said}: {text}");
-        }
-        next = cause.source();
-    }
-    said
 }
 
 fn about_certificates(error: &(dyn StdError + 'static)) -> bool {

@@ -4,8 +4,9 @@ use std::fmt;
 
 use k8s_openapi::api::authorization::v1::ResourceAttributes;
 
-use super::error::{KubernetesError, chain};
+use super::error::KubernetesError;
 use super::{Collector, Settings};
+use crate::chain::chain;
 use crate::collect::Finding;
 
 /// Everything that is ever asked of a kind.

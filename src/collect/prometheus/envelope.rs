@@ -141,7 +141,7 @@ pub(super) fn decode_names(body: &[u8]) -> Result<Vec<String>, QueryError> {
     names.data.ok_or_else(|| QueryError::Malformed("success without data".to_owned()))
 }
 
-/// Reads the body of an answer with a 2xx status.
+/// Reads the body of an answer with a 2xx status: its series in the order of their labels.
 pub(super) fn decode(body: &[u8], expected: Expected) -> Result<Vec<Series>, QueryError> {
     let envelope: Envelope<'_> =
         serde_json::from_slice(body).map_err(|error| explain(body, expected, &error))?;
@@ -157,6 +157,8 @@ pub(super) fn decode(body: &[u8], expected: Expected) -> Result<Vec<Series>, Que
         }
         all.push(series);
     }
+    // A server answers in any order. What is taken from several series alike is taken from the smallest label set.
+    all.sort_by(|a, b| a.labels.cmp(&b.labels));
     Ok(all)
 }
 
@@ -241,12 +243,32 @@ fn millis(seconds: f64) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::strategy::Strategy;
+
     use super::*;
 
     fn vector(value: &str, expected: Expected) -> Result<Vec<Series>, QueryError> {
         let result = format!(r#"[{{"metric":{{"pod":"p"}},"value":[1,"{value}"]}}]"#);
         let body = format!(r#"{{"status":"success","data":{{"resultType":"vector","result":{result}}}}}"#);
         decode(body.as_bytes(), expected)
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn series_come_in_the_order_of_their_labels_in_whatever_order_they_were_sent(
+            pods in proptest::sample::subsequence(vec!["a", "b", "c", "d", "e"], 0..=5).prop_shuffle(),
+        ) {
+            let series = |pod: &&str| format!(r#"{{"metric":{{"pod":"{pod}"}},"value":[1,"2"]}}"#);
+            let result = pods.iter().map(series).collect::<Vec<_>>().join(",");
+            let body = format!(
+                r#"{{"status":"success","data":{{"resultType":"vector","result":[{result}]}}}}"#
+            );
+            let read = decode(body.as_bytes(), Expected::Vector).unwrap();
+            let read: Vec<&str> = read.iter().map(|series| series.label("pod")).collect();
+            let mut sorted = pods;
+            sorted.sort_unstable();
+            proptest::prop_assert_eq!(read, sorted);
+        }
     }
 
     #[test]

@@ -11,10 +11,10 @@ use defray_pricing::time::{Hour, HourRange};
 use super::Collector;
 use super::envelope::Series;
 use super::error::MeasureError;
+use super::identity::Best;
 use super::measure::{node_fact, node_label};
 use super::names::{Names, metric_label};
 use super::queries::Query;
-use super::reading::Reading;
 
 impl Collector {
     /// Who owned what in these hours, by `kube_tenant_info`, `kube_namespace_labels` and
@@ -48,8 +48,7 @@ impl Collector {
         })
     }
 
-    /// What an hour's series say, by uid: of several label sets the one with most samples, then the
-    /// smallest.
+    /// What an hour's series say, by uid.
     async fn facts<T>(
         &self,
         query: &Query,
@@ -57,16 +56,15 @@ impl Collector {
         fact: impl Fn(&Series) -> Option<(Uid, T)>,
     ) -> Result<BTreeMap<Uid, T>, MeasureError> {
         let mut series = self.client.run(query, hour).await?;
+        // Parts of an answer are each in order, but not the whole.
         series.sort_by(|a, b| a.labels.cmp(&b.labels));
-        let mut best: BTreeMap<Uid, (Reading, T)> = BTreeMap::new();
+        let mut best = Best::default();
         for one in series {
-            let samples = one.samples.first().map(|sample| sample.value).unwrap_or_default();
-            let Some((uid, fact)) = fact(&one) else { continue };
-            if best.get(&uid).is_none_or(|(most, _)| samples > *most) {
-                best.insert(uid, (samples, fact));
+            if let Some((uid, fact)) = fact(&one) {
+                best.offer(uid, &one, fact);
             }
         }
-        Ok(best.into_iter().map(|(uid, (_, fact))| (uid, fact)).collect())
+        Ok(best.said())
     }
 }
 

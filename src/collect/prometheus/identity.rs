@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::envelope::{Labels, Series};
+use super::reading::Reading;
 
 /// What a series is about, and which of its labels said so.
 pub(super) struct Identity<K> {
@@ -11,6 +12,31 @@ pub(super) struct Identity<K> {
     pub(super) key: K,
     /// Labels that are part of it.
     pub(super) labels: BTreeSet<String>,
+}
+
+/// Of the series about each thing the one with most samples, of several the one with the smallest label set: answers
+/// come in the order of their labels. For series whose value counts samples.
+pub(super) struct Best<K, T>(BTreeMap<K, (Reading, T)>);
+
+impl<K, T> Default for Best<K, T> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<K: Ord, T> Best<K, T> {
+    /// Takes what a series says, if it is the better one.
+    pub(super) fn offer(&mut self, key: K, series: &Series, says: T) {
+        let samples = series.samples.first().map(|sample| sample.value).unwrap_or_default();
+        if self.0.get(&key).is_none_or(|(most, _)| samples > *most) {
+            self.0.insert(key, (samples, says));
+        }
+    }
+
+    /// What the best says of each.
+    pub(super) fn said(self) -> BTreeMap<K, T> {
+        self.0.into_iter().map(|(key, (_, says))| (key, says)).collect()
+    }
 }
 
 /// What each scraper saw of one thing: first the one with most samples, then by the smallest label set.
@@ -56,7 +82,6 @@ fn heaviest_first(candidates: BTreeMap<Labels, Vec<Series>>, weigh: &impl Fn(&Se
 #[cfg(test)]
 mod tests {
     use super::super::envelope::Sample;
-    use super::super::reading::Reading;
     use super::*;
 
     fn series(labels: &[(&str, &str)], samples: u32) -> Series {
@@ -80,6 +105,17 @@ mod tests {
 
     fn kept(series: Vec<Series>) -> Vec<Series> {
         views(series).remove(0)
+    }
+
+    #[test]
+    fn the_most_samples_speak_and_of_as_many_the_smallest_label_set() {
+        let mut best = Best::default();
+        for (scraper, samples) in [("a", 3), ("b", 7), ("c", 7), ("d", 1)] {
+            let mut series = series(&[("pod", "p"), ("scraper", scraper)], 1);
+            series.samples[0].value = Reading::whole(samples);
+            best.offer("p", &series, scraper);
+        }
+        assert_eq!(best.said(), BTreeMap::from([("p", "b")]));
     }
 
     #[test]

@@ -11,9 +11,9 @@ use super::super::NodeDirectory;
 use super::super::envelope::Series;
 use super::super::error::MeasureError;
 use super::super::gauges::{Kept, MarkSet, Marks};
-use super::super::identity::{Identity, Views, once};
+use super::super::identity::{Best, Identity, Views, once};
 use super::super::names::{Names, metric_label};
-use super::super::reading::{Reading, Scale};
+use super::super::reading::Scale;
 use super::{Asking, Classes, Measurement, add, node_label};
 
 /// Labels of `kube_node_info` that describe the node: one that is replaced under its name changes them.
@@ -36,25 +36,21 @@ impl Measurement<'_> {
         directory: &'d NodeDirectory,
     ) -> Result<Classes<'d>, MeasureError> {
         let names = self.names();
-        let mut best: BTreeMap<String, (Reading, PriceClass)> = BTreeMap::new();
+        let mut best = Best::default();
         let mut asking = Asking::new(self.queries.node_labels());
         while let Some(part) = self.next(&mut asking).await? {
             for series in part {
                 let Some((_, node)) = node_label(&series, &names.state) else { continue };
-                let samples = series.samples.first().map(|sample| sample.value).unwrap_or_default();
-                if best.get(node).is_none_or(|(most, _)| samples > *most) {
-                    let fact = node_fact(&series, node, names);
-                    let class = PriceClass {
-                        pool: fact.pool,
-                        instance_type: fact.instance_type,
-                        capacity_type: fact.capacity_type,
-                    };
-                    best.insert(node.to_owned(), (samples, class));
-                }
+                let fact = node_fact(&series, node, names);
+                let class = PriceClass {
+                    pool: fact.pool,
+                    instance_type: fact.instance_type,
+                    capacity_type: fact.capacity_type,
+                };
+                best.offer(node.to_owned(), &series, class);
             }
         }
-        let labelled = best.into_iter().map(|(node, (_, class))| (node, class)).collect();
-        Ok(Classes { directory, labelled })
+        Ok(Classes { directory, labelled: best.said() })
     }
 
     /// node.
@@ -63,7 +59,8 @@ impl Measurement<'_> {
         let mut asking = Asking::new(self.queries.nodes());
         while let Some(info) = self.next(&mut asking).await? {
             for (node, series) in self.by_node(info, &ATTRIBUTES) {
-                existed.insert(node, Marks::of(&series, self.hour).set());
+                let known = existed.entry(node).or_default();
+                *known = known.union(Marks::of(&series, self.hour).set());
             }
         }
         let mut capacities: BTreeMap<String, BTreeMap<String, Kept>> = BTreeMap::new();
@@ -78,7 +75,9 @@ impl Measurement<'_> {
                     let marks = Marks::of(&series, self.hour);
                     let known = existed.entry(node.clone()).or_default();
                     *known = known.union(marks.set());
-                    capacities.entry(node).or_default().insert(resource.clone(), Kept::from(&marks));
+                    // Of an answer in parts one node's may be in two, by labels that scrapers call differently.
+                    let known = capacities.entry(node).or_default().entry(resource.clone()).or_default();
+                    *known = Kept::from(&known.marks().larger(&marks)?);
                 }
             }
         }

@@ -8,8 +8,8 @@ use defray_pricing::usage::{LoadBalancerRow, QuotaRow, StorageRow};
 
 use super::super::error::MeasureError;
 use super::super::gauges::{Kept, MarkSet, Marks};
-use super::super::identity::Views;
-use super::super::reading::{Reading, Scale};
+use super::super::identity::{Best, Views};
+use super::super::reading::Scale;
 use super::pods::Pods;
 use super::{Asking, Measurement, Query, add};
 
@@ -70,25 +70,22 @@ impl Measurement<'_> {
             .collect())
     }
 
-    /// Labels of volumes, of the combination with most samples.
+    /// Labels of volumes.
     async fn attribute(
         &mut self,
         query: Query,
         labels: &[&str],
     ) -> Result<BTreeMap<String, Vec<String>>, MeasureError> {
-        let mut best: BTreeMap<String, (Reading, Vec<String>)> = BTreeMap::new();
+        let mut best = Best::default();
         let mut asking = Asking::new(query);
         while let Some(part) = self.next(&mut asking).await? {
             for series in part {
                 let volume = series.label("persistentvolume").to_owned();
-                let samples = series.samples.first().map(|sample| sample.value).unwrap_or_default();
-                if best.get(&volume).is_none_or(|(most, _)| samples > *most) {
-                    let values = labels.iter().map(|label| series.label(label).to_owned()).collect();
-                    best.insert(volume, (samples, values));
-                }
+                let values = labels.iter().map(|label| series.label(label).to_owned()).collect();
+                best.offer(volume, &series, values);
             }
         }
-        Ok(best.into_iter().map(|(volume, (_, values))| (volume, values)).collect())
+        Ok(best.said())
     }
 
     /// Claims, by volume.

@@ -9,6 +9,7 @@ use super::super::PodDirectory;
 use super::super::envelope::Series;
 use super::super::error::MeasureError;
 use super::super::gauges::{Kept, MarkSet, Marks};
+use super::super::identity::Best;
 use super::super::names::{VclusterLabels, metric_label};
 use super::super::reading::Reading;
 use super::{Asking, Measurement, node_label};
@@ -234,20 +235,15 @@ impl Measurement<'_> {
 
     async fn pod_labels(&mut self) -> Result<BTreeMap<PodName, Synced>, MeasureError> {
         let state = &self.names().state;
-        let mut best: BTreeMap<PodName, (Reading, Synced)> = BTreeMap::new();
+        let mut best = Best::default();
         let mut asking = Asking::new(self.queries.pod_labels());
         while let Some(part) = self.next(&mut asking).await? {
             for series in part {
                 let key = (series.label(&state.namespace).to_owned(), series.label(&state.pod).to_owned());
-                let samples = series.samples.first().map(|sample| sample.value).unwrap_or_default();
-                let synced = from_series(&series, &self.names().vcluster);
-                let known = best.get(&key);
-                if known.is_none_or(|(most, _)| samples > *most) {
-                    best.insert(key, (samples, synced));
-                }
+                best.offer(key, &series, from_series(&series, &self.names().vcluster));
             }
         }
-        Ok(best.into_iter().map(|(key, (_, synced))| (key, synced)).collect())
+        Ok(best.said())
     }
 
     /// Virtual namespaces of synced objects other than pods, by (namespace, name).
@@ -257,17 +253,19 @@ impl Measurement<'_> {
         object: &str,
     ) -> Result<BTreeMap<PodName, VirtualNamespace>, MeasureError> {
         let names = self.names();
-        let mut known = BTreeMap::new();
+        let mut best = Best::default();
         let mut asking = Asking::new(query);
         while let Some(part) = self.next(&mut asking).await? {
-            known.extend(part.iter().filter_map(|one| {
-                let synced = from_series(one, &names.vcluster);
-                let key = (one.label(&names.state.namespace).to_owned(), one.label(object).to_owned());
-                let known = !synced.managed_by.is_empty() && !synced.namespace.is_empty();
-                known.then(|| (key, VirtualNamespace::new(synced.namespace)))
-            }));
+            for series in part {
+                let synced = from_series(&series, &names.vcluster);
+                if synced.managed_by.is_empty() || synced.namespace.is_empty() {
+                    continue;
+                }
+                let key = (series.label(&names.state.namespace).to_owned(), series.label(object).to_owned());
+                best.offer(key, &series, VirtualNamespace::new(synced.namespace));
+            }
         }
-        Ok(known)
+        Ok(best.said())
     }
 }
 
