@@ -151,9 +151,9 @@ Examples:
     #[command(after_long_help = "\
 What the daemon does every day at push.daily_at, by hand. What a receiver already has is not sent again, and
 what it may have is sent under the same idempotency key, so pushing twice books nothing twice. What a receiver
-refused, or one that said it is gone, is tried once more. It fails while any report waits, and says how many. While a daemon
-runs on a ledger in a directory, only that daemon pushes: this command then asks it to, at http.listen and with
-its token, and does not wait for what comes of it.
+refused, or one that said it is gone, is tried once more. It fails while any report waits, and says how many.
+While a daemon runs on a ledger in a directory, only that daemon pushes: this command then asks it to, at
+http.listen and with its token, and does not wait for what comes of it.
 
 Example:
   defray push --config defray.yaml")]

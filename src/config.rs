@@ -4,6 +4,7 @@
 //! is accepted and what is explained stay together. Nothing else in the daemon reads files that people
 //! write or the environment.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use defray_pricing::book::{PriceBook, Problem, Source};
@@ -43,6 +44,8 @@ pub use secret::Secret;
 use page::Page;
 use place::Place;
 
+use crate::rerate::Counts;
+
 /// Everything the daemon is told, validated.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -73,6 +76,10 @@ pub struct Cluster {
     pub name: ClusterName,
     /// The first hour to measure, where it differs from `history.since`.
     pub since: Option<Hour>,
+    /// The first hour that no longer counts, of a cluster that is no more.
+    pub until: Option<Hour>,
+    /// Hours that are accepted as they are measured, though their nodes seem to be lost.
+    pub accept: BTreeSet<Hour>,
     /// Where its metrics are.
     pub prometheus: Prometheus,
     /// Where its objects are.
@@ -139,6 +146,14 @@ impl Config {
                 let since = cluster.since.map(|hour| hour.to_string());
                 let about = "The first hour to measure, where it differs from history.since.";
                 page.maybe("since", since.as_deref(), "2026-10-01T00:00:00Z", about);
+                let until = cluster.until.map(|hour| hour.to_string());
+                let about = "The first hour that no longer counts: of a cluster that is gone, or whose last hours can \
+                             never be measured. Once its last hour has settled it is not looked at any more.";
+                page.maybe("until", until.as_deref(), "2027-01-01T00:00:00Z", about);
+                let accept: Vec<String> = cluster.accept.iter().map(ToString::to_string).collect();
+                let about = "Hours that are parked because more than half of the nodes were gone from the metrics and \
+                             not from Kubernetes, and that are to be recorded as they were measured.";
+                page.words("accept", accept.iter().map(String::as_str), about);
                 prometheus::print(&cluster.prometheus, page);
                 kubernetes::print(&cluster.kubernetes, page);
             },
@@ -153,9 +168,9 @@ impl Config {
         book::sources(&self.price_book)
     }
 
-    /// The first hour of a cluster that counts; none for the first in which it is observed.
-    pub fn counts_since(&self, cluster: &Cluster) -> Option<Hour> {
-        cluster.since.or(self.history.since)
+    /// Which hours of a cluster count.
+    pub fn counts(&self, cluster: &Cluster) -> Counts {
+        Counts { since: cluster.since.or(self.history.since), until: cluster.until }
     }
 
     /// The price book as it is now; every problem of every file at once.
@@ -222,10 +237,23 @@ fn clusters(
             }
         });
         let since = keys.optional("since", Value::parsed);
+        let until = keys.optional("until", |value| {
+            let until: Hour = value.parsed()?;
+            match since.as_ref().ok().and_then(|since: &Option<Hour>| *since) {
+                Some(since) if until <= since => Err(value.refuse(
+                    format!("no hour is from {since} until {until}"),
+                    "name the first hour that no longer counts, after `since`",
+                )),
+                _ => Ok(until),
+            }
+        });
+        let accept = keys.with_default("accept", Vec::new(), |value| value.list(Value::parsed::<Hour>));
         let prometheus = keys.required("prometheus", |value| prometheus::read(value, place, settle));
         let kubernetes = keys.section("kubernetes", |value| kubernetes::read(value, place));
         keys.finish();
-        Ok(Cluster { name: name?, since: since?, prometheus: prometheus?, kubernetes: kubernetes? })
+        let (name, since, until) = (name?, since?, until?);
+        let accept = accept?.into_iter().collect();
+        Ok(Cluster { name, since, until, accept, prometheus: prometheus?, kubernetes: kubernetes? })
     })?;
     if clusters.is_empty() {
         return Err(

@@ -32,6 +32,7 @@ mod files;
 mod forecast;
 mod grafana;
 mod health;
+mod missing;
 mod months;
 mod pages;
 mod periods;
@@ -224,6 +225,7 @@ pub fn router(state: State) -> Router {
         .route("/periods/{period}", get(pages::period))
         .route("/style.css", get(pages::style))
         .route("/api/v1/periods", get(periods::list))
+        .route("/api/v1/hours/missing", get(missing::list))
         .route("/api/v1/periods/{period}/recovery", get(recovery::month))
         .route("/api/v1/reports/{period}", get(reports::month))
         .route("/api/v1/reports/{period}/{file}", get(reports::part))

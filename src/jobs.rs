@@ -7,6 +7,8 @@
 mod book;
 mod cluster;
 mod figures;
+mod halved;
+mod looks;
 mod observe;
 mod past;
 mod plan;
@@ -32,6 +34,7 @@ pub use cluster::{
     Cluster, Counted, Known, LeftOut, Measure, MeasuredHour, NotMeasured, Observe, Observed, PodNews, Pods,
     Unbillable,
 };
+pub use looks::Looks;
 pub use observe::{Memory, Observer};
 pub use past::{Historian, KnownPast};
 pub use pods::{PodKeeper, Unwritten};

@@ -32,12 +32,20 @@ pub use plan::{DayPlan, Plans, as_planned};
 pub use present::Present;
 pub use propose::Wishes;
 
+/// Which hours of a cluster count, as far as the configuration says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// The first; none for the first in which it was observed.
+    pub since: Option<Hour>,
+    /// The first that no longer does; none while it goes on.
+    pub until: Option<Hour>,
+}
+
 /// What counts, as the configuration says.
 #[derive(Debug, Clone)]
 pub struct Ground {
-    /// The clusters that are measured, and the first hour of each that counts; none for the first in which
-    /// it was observed.
-    pub clusters: BTreeMap<ClusterName, Option<Hour>>,
+    /// The clusters that are measured, and which of their hours count.
+    pub clusters: BTreeMap<ClusterName, Counts>,
     /// Which claims make a namespace a tenant's.
     pub tenancy: TenancyRules,
     /// How long after its end an hour is measured.
@@ -72,11 +80,13 @@ pub fn settled_at(until: Hour, settle: Duration) -> DateTime<Utc> {
     until.start().checked_add_signed(settle).unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
 
-/// The hours of a cluster that count: since the configuration says, else since it was first observed. None
-/// while it never was: without anyone who owns anything, all of it would be nobody's, and be billed so.
-pub fn hours_of(cluster: &ClusterName, since: Option<Hour>, timeline: &Timeline, until: Hour) -> HourRange {
+/// The hours of a cluster that count: since the configuration says, else since it was first observed; until it says,
+/// else all that have settled. None while it never was observed: without anyone who owns anything, all of it would be
+/// nobody's, and be billed so.
+pub fn hours_of(cluster: &ClusterName, counts: Counts, timeline: &Timeline, settled: Hour) -> HourRange {
     let observed = timeline.observed_since.get(cluster).map(|at| Hour::containing(*at));
-    HourRange { from: observed.map_or(until, |observed| since.unwrap_or(observed)), until }
+    let until = counts.until.map_or(settled, |until| until.min(settled));
+    HourRange { from: observed.map_or(until, |observed| counts.since.unwrap_or(observed)), until }
 }
 
 impl Ground {
@@ -95,7 +105,7 @@ impl Ground {
         let ranges = self
             .clusters
             .iter()
-            .map(|(name, since)| (name.clone(), hours_of(name, *since, &timeline, until)));
+            .map(|(name, counts)| (name.clone(), hours_of(name, *counts, &timeline, until)));
         let mut ranges: BTreeMap<ClusterName, HourRange> = ranges.collect();
         for cluster in ledger.clusters(&Scope::everything()).await? {
             if let Entry::Vacant(gone) = ranges.entry(cluster) {

@@ -231,8 +231,8 @@ metrics! {
         pub ownership_conflicts: PerCluster => "defray_ownership_conflicts",
         /// Tenant resources that could not be read and are skipped
         pub tenants_skipped: PerCluster => "defray_tenants_skipped",
-        /// 1 while the watch on a cluster's pods is broken, and the short-lived are missed, or while what it saw
-        /// cannot be written
+        /// 1 while the watch on a cluster's pods is broken or has not begun, and the short-lived are missed, or while
+        /// what it saw cannot be written
         pub pod_watch_broken: PerCluster => "defray_pod_watch_broken",
         /// Problems of the price book files on disk; while there are any the last good book is in force
         pub price_book_problems: Gauge => "defray_price_book_problems",

@@ -7,6 +7,7 @@ mod files;
 mod fixture;
 mod forecast;
 mod grafana;
+mod missing;
 mod pages;
 mod prices;
 mod push;

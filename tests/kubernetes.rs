@@ -9,6 +9,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use defray::collect::kubernetes::{Access, Collector, Settings, TenantSource};
+use defray_pricing::names::Uid;
+
+use crate::harness::{ApiServer, Who};
 
 /// The definition as it is shipped.
 const DEFINITION: &str = include_str!("../deploy/crd/tenants.platform.financecore.local.yaml");
@@ -25,6 +28,12 @@ fn settings(kubeconfig: &Path) -> Settings {
 
 async fn collector(settings: Settings) -> Collector {
     Collector::connect(settings).await.expect("a usable kubeconfig")
+}
+
+/// Which cluster it is.
+async fn kube_system(api: &ApiServer) -> Uid {
+    let (_, namespace) = api.get(Who::Admin, "/api/v1/namespaces/kube-system").await;
+    Uid::from(namespace["metadata"]["uid"].as_str().expect("a uid"))
 }
 
 /// What a kubeconfig of the harness says under a key.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use defray::clock::Clock;
 use defray::jobs::{Bell, Rater, Remarks, Shared};
-use defray::rerate::Ground;
+use defray::rerate::{Counts, Ground};
 use defray::supervise::Supervisor;
 use defray::telemetry::Telemetry;
 use defray_ledger::{Ledger, Observation, RecordedHour, WriteGuard};
@@ -97,7 +97,7 @@ fn usage(hour: Hour) -> UsageHour {
 pub(crate) fn ground() -> Ground {
     let prefix = NamePattern { prefix: "vcluster-".to_owned(), suffix: String::new() };
     Ground {
-        clusters: BTreeMap::from([("c".into(), None)]),
+        clusters: BTreeMap::from([("c".into(), Counts::default())]),
         tenancy: TenancyRules { namespace_pattern: Some(prefix), ..TenancyRules::default() },
         settle: Duration::from_mins(5),
     }

@@ -143,6 +143,27 @@ both! {
         assert_eq!(missing.iter().map(|hour| hour.hour).collect::<Vec<_>>(), [at(2)]);
     }
 
+    /// An hour that cannot even be tried has a reason and no tries; of hours that count no more nothing is noted.
+    async fn an_hour_that_waits_has_a_reason_and_no_tries(home: &Home) {
+        let ledger = home.open().await;
+        let guard = ledger.acquire().await.unwrap();
+        let noted = async || {
+            let missing = ledger.missing(&Scope::everything()).await.unwrap();
+            missing.into_iter().map(|note| (note.hour, note.tries, note.reason)).collect::<Vec<_>>()
+        };
+        ledger.record(&guard, vec![recorded(at(1), 1)]).await.unwrap();
+        ledger.note_missing(&guard, &cluster(), at(3), "no data", now(), now()).await.unwrap();
+        for reason in ["forbidden", "nobody answers"] {
+            ledger.note_waiting(&guard, &cluster(), &[at(1), at(2), at(3)], reason, now()).await.unwrap();
+        }
+        let why = || "nobody answers".to_owned();
+        assert_eq!(noted().await, [(at(2), 0, why()), (at(3), 1, why())]);
+        let counted = HourRange { from: at(0), until: at(3) };
+        ledger.forget_missing(&guard, &"other".into(), HourRange { from: at(0), until: at(0) }).await.unwrap();
+        ledger.forget_missing(&guard, &cluster(), counted).await.unwrap();
+        assert_eq!(noted().await, [(at(2), 0, why())]);
+    }
+
     /// One bit of a stored file, and neither reading nor opening goes on.
     async fn a_flipped_bit_in_a_stored_hour_is_seen(home: &Home) {
         let ledger = home.open().await;

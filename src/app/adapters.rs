@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use defray_ledger::{Assumed, PodFact};
 use defray_pricing::names::{ClusterName, PriceClass};
-use defray_pricing::ownership::{Span, Timeline};
+use defray_pricing::ownership::{Origin, Span, Timeline};
 use defray_pricing::time::{Hour, HourRange};
 use futures::future::BoxFuture;
 
@@ -31,7 +31,8 @@ pub fn connect(config: &config::Config) -> Result<Vec<Cluster>, anyhow::Error> {
         let pods = cluster.kubernetes.pods.is_some().then(|| Arc::clone(&objects) as Arc<dyn Pods>);
         Ok(Cluster {
             name: cluster.name.clone(),
-            since: config.counts_since(cluster),
+            counts: config.counts(cluster),
+            accepted: cluster.accept.clone(),
             measure: Arc::new(Metrics { cluster: cluster.name.clone(), collector }),
             observe: objects,
             pods,
@@ -106,25 +107,38 @@ fn not_measured(error: &prometheus::MeasureError) -> NotMeasured {
     NotMeasured { reason: error.to_string(), outage, not_before }
 }
 
-/// The price class of every node that existed in an hour; of nodes known only later, their earliest.
+/// What a span has to do with an hour, in the order in which it is believed about a node's class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Standing {
+    /// It was there when the cluster was first observed, and nobody looked in the hour.
+    Assumed,
+    /// It was seen and is gone: exporters go on telling of a node for minutes.
+    Gone,
+    /// It held in the hour.
+    Held,
+}
+
+/// The price class of every node that existed in an hour. What is learned of nodes once the hour can have been
+/// measured is nothing it is made of: measured again it would be another.
 fn directory(timeline: &Timeline, cluster: &ClusterName, hour: Hour) -> prometheus::NodeDirectory {
-    let mut known: BTreeMap<&str, (bool, DateTime<Utc>, PriceClass)> = BTreeMap::new();
+    let first = timeline.observed_since.get(cluster).copied();
+    let mut known: BTreeMap<&str, (Standing, DateTime<Utc>, PriceClass)> = BTreeMap::new();
     for span in timeline.nodes.iter().filter(|span| span.cluster == *cluster) {
+        let Some(standing) = standing(span, hour, first) else { continue };
         let fact = &span.fact;
+        // Of spans that say as much, the last.
+        if known
+            .get(fact.name.as_str())
+            .is_some_and(|(other, from, _)| (*other, *from) > (standing, span.from))
+        {
+            continue;
+        }
         let class = PriceClass {
             pool: fact.pool.clone(),
             instance_type: fact.instance_type.clone(),
             capacity_type: fact.capacity_type.clone(),
         };
-        let held = held_in(span, hour);
-        match known.get(fact.name.as_str()) {
-            // What held in the hour goes before what did not, and the last that held before the others.
-            Some((true, from, _)) if !held || *from > span.from => {}
-            Some((false, from, _)) if !held && *from <= span.from => {}
-            _ => {
-                known.insert(&fact.name, (held, span.from, class));
-            }
-        }
+        known.insert(&fact.name, (standing, span.from, class));
     }
     let classes = known.into_iter().map(|(name, (_, _, class))| (name.to_owned(), class)).collect();
     prometheus::NodeDirectory { classes }
@@ -140,14 +154,24 @@ fn placed(pods: Vec<Span<PodFact>>) -> prometheus::PodDirectory {
     directory
 }
 
-fn held_in<T>(span: &Span<T>, hour: Hour) -> bool {
-    span.from < hour.end() && span.until.is_none_or(|until| until > hour.start())
+/// `first` is when the cluster was first observed.
+fn standing<T>(span: &Span<T>, hour: Hour, first: Option<DateTime<Utc>>) -> Option<Standing> {
+    let held_at = |from, until| span.from < until && span.until.is_none_or(|end| end > from);
+    if held_at(hour.start(), hour.end()) {
+        return Some(Standing::Held);
+    }
+    if span.origin == Origin::Observed && span.from < hour.end() {
+        return Some(Standing::Gone);
+    }
+    let first = first.filter(|first| hour.end() <= *first)?;
+    let there = span.from <= first && span.until.is_none_or(|end| end > first);
+    there.then_some(Standing::Assumed)
 }
 
 #[cfg(test)]
 mod tests {
     use defray_pricing::names::{CapacityType, InstanceType, Pool, Uid};
-    use defray_pricing::ownership::{NodeFact, Origin};
+    use defray_pricing::ownership::NodeFact;
 
     use super::*;
 
@@ -168,25 +192,50 @@ mod tests {
         }
     }
 
+    /// A cluster that is observed since ten o'clock.
+    fn observed(nodes: Vec<Span<NodeFact>>) -> Timeline {
+        let since = "2026-10-01T10:00:00Z".parse().unwrap();
+        let observed_since = [(ClusterName::from("c"), since)].into();
+        Timeline { nodes, observed_since, ..Timeline::default() }
+    }
+
+    fn pool(timeline: &Timeline, hour: &str, node: &str) -> Option<String> {
+        let classes = directory(timeline, &ClusterName::from("c"), hour.parse().unwrap()).classes;
+        classes.get(node).map(|class| class.pool.to_string())
+    }
+
     #[test]
-    fn a_node_has_the_class_that_held_last_in_the_hour_else_its_earliest() {
-        let nodes = vec![
-            span("moved", "old", "2026-10-01T00:00:00Z", Some("2026-10-01T10:30:00Z")),
-            span("moved", "new", "2026-10-01T10:30:00Z", None),
-            span("late", "first", "2026-10-05T00:00:00Z", Some("2026-10-06T00:00:00Z")),
-            span("late", "second", "2026-10-06T00:00:00Z", None),
-        ];
-        let timeline = Timeline { nodes, ..Timeline::default() };
-        let pool = |hour: &str, node: &str| {
-            let hour: Hour = hour.parse().unwrap();
-            let classes = directory(&timeline, &ClusterName::from("c"), hour).classes;
-            classes.get(node).map(|class| class.pool.to_string())
-        };
-        assert_eq!(pool("2026-10-01T09:00:00Z", "moved").as_deref(), Some("old"));
-        assert_eq!(pool("2026-10-01T10:00:00Z", "moved").as_deref(), Some("new"));
-        assert_eq!(pool("2026-10-01T10:00:00Z", "late").as_deref(), Some("first"));
-        assert_eq!(pool("2026-10-07T10:00:00Z", "late").as_deref(), Some("second"));
-        assert!(directory(&timeline, &ClusterName::from("other"), Hour::from_index(0)).classes.is_empty());
+    fn a_node_has_the_class_that_held_last_in_the_hour_else_before_anything_was_observed_its_first() {
+        let timeline = observed(vec![
+            span("moved", "old", "2026-10-01T10:00:00Z", Some("2026-10-01T12:30:00Z")),
+            span("moved", "new", "2026-10-01T12:30:00Z", None),
+            span("gone", "a", "2026-10-01T10:00:00Z", Some("2026-10-01T11:59:58Z")),
+            span("later", "b", "2026-10-05T00:00:00Z", None),
+        ]);
+        for (hour, node, expected) in [
+            ("2026-10-01T09:00:00Z", "moved", Some("old")),
+            ("2026-10-01T11:00:00Z", "moved", Some("old")),
+            ("2026-10-01T12:00:00Z", "moved", Some("new")),
+            ("2026-10-01T12:00:00Z", "gone", Some("a")),
+            ("2026-10-01T09:00:00Z", "later", None),
+            ("2026-10-05T00:00:00Z", "later", Some("b")),
+        ] {
+            assert_eq!(pool(&timeline, hour, node).as_deref(), expected, "{node} at {hour}");
+        }
+        let other = ClusterName::from("other");
+        assert!(directory(&timeline, &other, Hour::from_index(0)).classes.is_empty());
+    }
+
+    /// A node that nobody knew when its hour was measured, as one whose labels came late.
+    #[test]
+    fn what_is_learned_of_a_node_later_is_nothing_an_hour_was_made_of() {
+        let early = span("early", "a", "2026-10-01T10:00:00Z", None);
+        let before = observed(vec![early.clone()]);
+        let after = observed(vec![early, span("late", "b", "2026-10-01T14:00:00Z", None)]);
+        for hour in ["2026-10-01T08:00:00Z", "2026-10-01T10:00:00Z", "2026-10-01T13:00:00Z"] {
+            let of = |timeline| directory(timeline, &ClusterName::from("c"), hour.parse().unwrap());
+            assert_eq!(of(&before), of(&after), "{hour}");
+        }
     }
 
     #[test]

@@ -165,7 +165,7 @@ impl App {
 /// What counts, of the clusters that are looked after.
 pub(super) fn ground(config: &Config, clusters: &[Cluster]) -> Ground {
     Ground {
-        clusters: clusters.iter().map(|cluster| (cluster.name.clone(), cluster.since)).collect(),
+        clusters: clusters.iter().map(|cluster| (cluster.name.clone(), cluster.counts)).collect(),
         tenancy: config.tenancy.clone(),
         settle: config.history.settle,
     }
@@ -175,7 +175,7 @@ pub(super) fn ground(config: &Config, clusters: &[Cluster]) -> Ground {
 pub fn configured_ground(config: &Config) -> Ground {
     let clusters = config.clusters.iter();
     Ground {
-        clusters: clusters.map(|cluster| (cluster.name.clone(), config.counts_since(cluster))).collect(),
+        clusters: clusters.map(|cluster| (cluster.name.clone(), config.counts(cluster))).collect(),
         tenancy: config.tenancy.clone(),
         settle: config.history.settle,
     }

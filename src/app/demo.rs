@@ -1,5 +1,6 @@
 //! The demo: a made-up platform behind the two seams, everything else as it is for any cluster.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use crate::clock::Clock;
 use crate::config::{Config, History, LedgerPlace};
 use crate::demo::Platform;
 use crate::jobs::{Cluster, Known, Measure, MeasuredHour, NotMeasured, Observe, Observed, Shared};
-use crate::rerate::Ground;
+use crate::rerate::{Counts, Ground};
 
 use super::{App, NotStarted, Setup};
 
@@ -36,7 +37,7 @@ pub async fn demo(data: &Path, listen: SocketAddr) -> Result<App, NotStarted> {
 pub fn demo_ground() -> anyhow::Result<(Ground, Clock, BillingZone)> {
     let platform = Platform::new().context("the demo's time zone")?;
     let ground = Ground {
-        clusters: [(platform.cluster(), Some(platform.range().from))].into(),
+        clusters: [(platform.cluster(), counts(&platform))].into(),
         tenancy: platform.rules(),
         settle: History::default().settle,
     };
@@ -53,7 +54,8 @@ fn setup(platform: &Arc<Platform>, data: &Path, listen: SocketAddr) -> Result<Se
     let zone = platform.zone();
     let cluster = Cluster {
         name: platform.cluster(),
-        since: Some(platform.range().from),
+        counts: counts(platform),
+        accepted: BTreeSet::new(),
         measure: Arc::clone(platform) as Arc<dyn Measure>,
         observe: Arc::clone(platform) as Arc<dyn Observe>,
         pods: None,
@@ -67,6 +69,10 @@ fn setup(platform: &Arc<Platform>, data: &Path, listen: SocketAddr) -> Result<Se
         }),
         demo: true,
     })
+}
+
+fn counts(platform: &Platform) -> Counts {
+    Counts { since: Some(platform.range().from), until: None }
 }
 
 /// The past, faster than the jobs would catch up on it: many hours a transaction.

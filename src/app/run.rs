@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::http;
 use crate::jobs::{
-    Bell, BookKeeper, Historian, Job, KnownPast, Memory, Observer, PodKeeper, Rater, Remarks, Sampler,
+    Bell, BookKeeper, Historian, Job, KnownPast, Looks, Memory, Observer, PodKeeper, Rater, Remarks, Sampler,
     Unwritten, drive,
 };
 use crate::supervise::{Ended, OnError};
@@ -56,12 +56,13 @@ impl App {
 
     fn start(self) {
         let bells = Bells { push: self.push.clone(), ..Bells::default() };
+        let looks = Looks::default();
         self.start_book(&bells);
-        self.start_observe(&bells);
-        self.start_pods(&bells);
+        self.start_observe(&bells, &looks);
+        self.start_pods(&bells, &looks);
         let past = KnownPast::default();
         self.start_past(&bells, &past);
-        self.start_sample(&bells, past);
+        self.start_sample(&bells, past, looks);
         self.start_rate(&bells);
         self.start_push(&bells);
         // After every job has said that it is waited for: who asks earlier would be told that all is well.
@@ -101,8 +102,9 @@ impl App {
         });
     }
 
-    fn start_observe(&self, bells: &Bells) {
-        for cluster in &self.clusters {
+    fn start_observe(&self, bells: &Bells, looks: &Looks) {
+        let now = self.shared.clock.now();
+        for cluster in self.clusters.iter().filter(|cluster| !cluster.has_ended(now)) {
             let (observe, bell) = (Arc::clone(&cluster.observe), bells.observe.clone());
             self.shared.supervisor.spawn("watch", OnError::Restart, move |stop| {
                 let (observe, bell) = (Arc::clone(&observe), bell.clone());
@@ -124,6 +126,8 @@ impl App {
             // Pods are listed and hours measured after it, and looking into the past begins with the first.
             observed: vec![bells.past.clone(), bells.pods.clone(), bells.sample.clone()],
             memory: Memory::default(),
+            looks: looks.clone(),
+            settle: self.config.history.settle,
         };
         let job = self.job("observe", OBSERVE_EVERY, &bells.observe, true);
         let (board, shared) = (self.board.clone(), self.shared.clone());
@@ -137,16 +141,18 @@ impl App {
     }
 
     /// Only where pods of any cluster are listed: measuring waits for it.
-    fn start_pods(&self, bells: &Bells) {
+    fn start_pods(&self, bells: &Bells, looks: &Looks) {
         let clusters: Vec<_> =
             self.clusters.iter().filter(|cluster| cluster.pods.is_some()).cloned().collect();
         if clusters.is_empty() {
             return;
         }
         let (shared, settle) = (self.shared.clone(), self.config.history.settle);
-        let (listed, unwritten) = (bells.sample.clone(), Unwritten::default());
-        let keeper = PodKeeper { shared, clusters, settle, listed, unwritten };
-        for cluster in &keeper.clusters {
+        let (listed, observe, looks) = (bells.sample.clone(), bells.observe.clone(), looks.clone());
+        let unwritten = Unwritten::default();
+        let keeper = PodKeeper { shared, clusters, settle, listed, observe, looks, unwritten };
+        let now = self.shared.clock.now();
+        for cluster in keeper.clusters.iter().filter(|cluster| !cluster.has_ended(now)) {
             let (keeper, cluster) = (keeper.clone(), cluster.clone());
             self.shared.supervisor.spawn("watch pods", OnError::Stop, move |stop| {
                 let (keeper, cluster) = (keeper.clone(), cluster.clone());
@@ -182,7 +188,7 @@ impl App {
         });
     }
 
-    fn start_sample(&self, bells: &Bells, past: KnownPast) {
+    fn start_sample(&self, bells: &Bells, past: KnownPast, looks: Looks) {
         let history = &self.config.history;
         let sampler = Sampler {
             shared: self.shared.clone(),
@@ -191,6 +197,7 @@ impl App {
             concurrency: history.concurrency,
             pause: history.pause,
             past,
+            looks,
             observe: bells.observe.clone(),
             recorded: bells.rate.clone(),
             stop: self.shared.supervisor.stopping(),

@@ -43,6 +43,9 @@ push:
 log: {format: json, filter: "warn,defray=debug"}
 clusters:
   - name: prod-eu
+    since: "2026-09-01T00:00:00Z"
+    until: "2027-01-01T00:00:00Z"
+    accept: ["2026-09-02T03:00:00Z"]
     prometheus:
       url: https://mimir.example/prometheus
       preset: kube-prometheus-stack
@@ -88,6 +91,8 @@ clusters:
   - name: a
     prometheus: {url: \"http://me:pw@host\", presett: plain}
   - name: a
+    since: 2026-08-01T05:00:00Z
+    until: 2026-08-01T05:00:00Z
     prometheus: {url: ftp://host, token_file: absent, token_env: EMPTY}
     kubernetes: {in_cluster: true, kubeconfig: x, tenants: {team: \"spec..x\"}}
 push:
@@ -119,6 +124,7 @@ surprise: 1
         "push.webhooks[0]: a: http://elsewhere.example/ is not https",
         "push.webhooks[1]: `signing_secret_file` or `signing_secret_env`: a signing secret begins with `whsec_`",
         "unknown key `surprise`",
+        "clusters[1].until: no hour is from 2026-08-01T05:00:00Z until 2026-08-01T05:00:00Z",
     ] {
         assert!(told.iter().any(|line| line.contains(expected)), "{expected}\nin {told:#?}");
     }

@@ -1,7 +1,9 @@
 //! What the jobs need of a cluster. The seams of the daemon: behind them a metrics store and an API server, or a
 //! test's own.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use defray_ledger::{Assumed, Observation, PodFact, SeenPod};
@@ -12,13 +14,17 @@ use defray_pricing::time::{Hour, HourRange};
 use defray_pricing::usage::UsageHour;
 use futures::future::BoxFuture;
 
+use crate::rerate::{Counts, settled_at};
+
 /// A cluster the jobs look after.
 #[derive(Clone)]
 pub struct Cluster {
     /// Its name.
     pub name: ClusterName,
-    /// The first hour to measure; none for the first in which it was observed.
-    pub since: Option<Hour>,
+    /// Which of its hours count.
+    pub counts: Counts,
+    /// Hours that a person accepts as they are measured, though their nodes seem to be lost.
+    pub accepted: BTreeSet<Hour>,
     /// Its metrics.
     pub measure: Arc<dyn Measure>,
     /// Its objects.
@@ -31,9 +37,23 @@ impl std::fmt::Debug for Cluster {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Cluster")
             .field("name", &self.name)
-            .field("since", &self.since)
+            .field("counts", &self.counts)
             .field("pods", &self.pods.is_some())
             .finish_non_exhaustive()
+    }
+}
+
+impl Cluster {
+    /// Whether no hour from now on counts.
+    pub fn has_ended(&self, now: DateTime<Utc>) -> bool {
+        self.counts.until.is_some_and(|until| until.start() <= now)
+    }
+
+    /// Whether nothing is to be learned of it any more: its last hour that counts had settled when it was last looked
+    /// at. It may be gone.
+    pub(super) fn is_over(&self, looked: Option<DateTime<Utc>>, settle: Duration) -> bool {
+        let settled = self.counts.until.map(|until| settled_at(until, settle));
+        looked.zip(settled).is_some_and(|(looked, settled)| looked >= settled)
     }
 }
 
@@ -161,11 +181,12 @@ pub trait Observe: Send + Sync {
 
 /// Lists and watches pods of virtual clusters.
 pub trait Pods: Send + Sync {
-    /// All that are there at this moment.
-    fn list(&self) -> BoxFuture<'_, anyhow::Result<Vec<SeenPod>>>;
+    /// All that are there at this moment in the cluster that has this uid; those of another are refused.
+    fn list(&self, of: Uid) -> BoxFuture<'_, anyhow::Result<Vec<SeenPod>>>;
 
-    /// Waits for what the watch sees next. Nothing is lost if nobody waits for a while.
-    fn next(&self) -> BoxFuture<'_, anyhow::Result<PodNews>>;
+    /// Waits for what the watch sees next in the cluster that has this uid. Nothing is lost if nobody waits for a
+    /// while.
+    fn next(&self, of: Uid) -> BoxFuture<'_, anyhow::Result<PodNews>>;
 }
 
 /// What a watch on pods says.
@@ -188,6 +209,9 @@ pub struct Observed {
     pub observation: Observation,
     /// Resources that could not be read, and why.
     pub skipped: Vec<String>,
+    /// The uid of the `kube-system` namespace: it is as old as its cluster and never deleted, so it tells clusters
+    /// apart.
+    pub cluster_uid: Option<Uid>,
     /// Whether the configuration names this very cluster by its uid.
     pub confirmed: bool,
 }

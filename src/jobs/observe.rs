@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::Context;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -10,14 +11,14 @@ use defray_pricing::names::ClusterName;
 use defray_pricing::ownership::{Conflict, Origin, TenancyRules, Timeline, resolve};
 use defray_pricing::time::Hour;
 
-use super::{Bell, Cluster, Observed, Shared};
+use super::{Bell, Cluster, Looks, Observed, Shared};
 use crate::telemetry::ClusterLabel;
 
 /// How far our clock may be ahead of the metrics store's.
 const AHEAD: TimeDelta = TimeDelta::minutes(5);
 /// How long after the last observation the next is believed even if nobody can confirm the time.
 const UNCONFIRMED: TimeDelta = TimeDelta::days(1);
-/// The namespace by whose uid clusters are told apart: it is as old as its cluster and never deleted.
+/// The namespace by whose uid clusters are told apart.
 const KUBE_SYSTEM: &str = "kube-system";
 
 /// Observes ownership.
@@ -33,6 +34,10 @@ pub struct Observer {
     pub observed: Vec<Bell>,
     /// What was already told.
     pub memory: Memory,
+    /// What came of it.
+    pub looks: Looks,
+    /// How long after its end an hour is measured.
+    pub settle: Duration,
 }
 
 /// What was already said, so that it is said once.
@@ -50,7 +55,11 @@ impl Observer {
     pub async fn run(&self) -> anyhow::Result<String> {
         let known = &self.shared.ledger.timeline(&Scope::everything()).await?;
         let runs = self.clusters.iter().map(|cluster| async move {
-            self.cluster(cluster, known).await.with_context(|| format!("cluster {}", cluster.name))
+            let result = self.cluster(cluster, known).await;
+            if let Err(error) = &result {
+                self.looks.not_observed(&cluster.name, format!("{error:#}"));
+            }
+            result.with_context(|| format!("cluster {}", cluster.name))
         });
         let results = futures::future::join_all(runs).await;
         self.conflicts().await?;
@@ -69,14 +78,20 @@ impl Observer {
     }
 
     async fn cluster(&self, cluster: &Cluster, known: &Timeline) -> anyhow::Result<u64> {
-        self.plausible(cluster).await?;
+        let last = self.shared.ledger.observed_until(&Scope::everything(), &cluster.name).await?;
+        if cluster.is_over(last, self.settle) {
+            return Ok(0);
+        }
         // The moment before listing: what the lists show held then or began meanwhile.
         let at = self.shared.clock.now();
         let observed = cluster.observe.observe().await?;
         recognise(cluster, known, &observed)?;
+        // After the lists: of a cluster that does not answer that is what is told.
+        self.plausible(cluster, last).await?;
         self.tell_skipped(cluster, observed.skipped);
         let ledger = &self.shared.ledger;
         let changes = ledger.observe(&self.shared.guard, &cluster.name, at, &observed.observation).await?;
+        self.looks.recognised(&cluster.name, observed.cluster_uid);
         let spans = changes.opened + changes.closed;
         if spans > 0 {
             tracing::info!(
@@ -91,8 +106,9 @@ impl Observer {
     }
 
     /// Refuses a clock that ran ahead: what is observed by it could not be followed by anything until that
-    /// time has come. The metrics store's clock is the witness; without one only a long silence is doubted.
-    async fn plausible(&self, cluster: &Cluster) -> anyhow::Result<()> {
+    /// time has come. The metrics store's clock is the witness; without one the first time and a long silence are
+    /// doubted.
+    async fn plausible(&self, cluster: &Cluster, last: Option<DateTime<Utc>>) -> anyhow::Result<()> {
         let witness = cluster.measure.clock().await;
         let now = self.shared.clock.now();
         let text = |at: DateTime<Utc>| at.format("%Y-%m-%dT%H:%M:%SZ").to_string();
@@ -106,16 +122,20 @@ impl Observer {
             );
             return Ok(());
         }
-        let last = self.shared.ledger.observed_until(&Scope::everything(), &cluster.name).await?;
-        if let Some(last) = last {
-            anyhow::ensure!(
-                now.signed_duration_since(last) <= UNCONFIRMED,
-                "the clock says {} and the last observation was at {}; whether the clock jumped is not known until \
-                 the metrics store answers, and nothing is observed until then",
-                text(now),
-                text(last),
+        let Some(last) = last else {
+            anyhow::bail!(
+                "the clock says {}; whether it is right is not known until the metrics store answers, and nothing is \
+                 observed for the first time until then",
+                text(now)
             );
-        }
+        };
+        anyhow::ensure!(
+            now.signed_duration_since(last) <= UNCONFIRMED,
+            "the clock says {} and the last observation was at {}; whether the clock jumped is not known until \
+             the metrics store answers, and nothing is observed until then",
+            text(now),
+            text(last),
+        );
         Ok(())
     }
 
@@ -162,14 +182,13 @@ fn recognise(cluster: &Cluster, known: &Timeline, observed: &Observed) -> anyhow
     if observed.confirmed {
         return Ok(());
     }
-    let mut listed = observed.observation.namespaces.iter().flatten();
-    let found = listed.find(|(_, fact)| fact.name.as_str() == KUBE_SYSTEM).map(|(uid, _)| uid);
     let spans = known.namespaces.iter().filter(|span| {
         span.cluster == cluster.name
             && span.origin == Origin::Observed
             && span.fact.name.as_str() == KUBE_SYSTEM
     });
-    let (Some(found), Some(span)) = (found, spans.max_by_key(|span| span.from)) else { return Ok(()) };
+    let last = spans.max_by_key(|span| span.from);
+    let (Some(found), Some(span)) = (&observed.cluster_uid, last) else { return Ok(()) };
     anyhow::ensure!(
         *found == span.uid,
         "another cluster answers: its namespace kube-system has the uid {found}, that of {} has {} since {}; point \

@@ -66,7 +66,7 @@ impl Historian {
             return Ok(None);
         };
         let until = Hour::containing(*observed);
-        let before = HourRange { from: cluster.since.unwrap_or(until), until };
+        let before = HourRange { from: cluster.counts.since.unwrap_or(until), until };
         if !before.is_empty() {
             match cluster.measure.assumed(before).await {
                 Ok(assumed) => {

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use super::observe::of_the_ledger;
 use super::runner::is_fatal;
 use super::watching::Watching;
-use super::{Bell, Cluster, PodNews, Pods, Shared};
+use super::{Bell, Cluster, Looks, PodNews, Pods, Shared};
 use crate::clock::Clock;
 use crate::rerate::{settled_at, settled_until};
 
@@ -42,6 +42,10 @@ pub struct PodKeeper {
     pub settle: Duration,
     /// Rung when pods were listed: hours may have waited for it.
     pub listed: Bell,
+    /// Rung when a watch broke: whether the cluster still answers is found by looking at it.
+    pub observe: Bell,
+    /// What came of looking: pods are those of the cluster that was recognised.
+    pub looks: Looks,
     /// What was seen and is not written yet.
     pub unwritten: Unwritten,
 }
@@ -72,7 +76,9 @@ impl PodKeeper {
         let runs =
             self.clusters.iter().filter_map(|cluster| cluster.pods.as_deref().map(|pods| (cluster, pods)));
         let runs = runs.map(|(cluster, pods)| async move {
-            self.list(cluster, pods).await.with_context(|| format!("cluster {}", cluster.name))
+            let listed = self.list(cluster, pods).await;
+            self.looks.listed(&cluster.name, listed.as_ref().err().map(|error| format!("{error:#}")));
+            listed.with_context(|| format!("cluster {}", cluster.name))
         });
         let (mut lists, mut wrong) = (0_u64, Vec::new());
         for result in futures::future::join_all(runs).await {
@@ -107,6 +113,9 @@ impl PodKeeper {
                 return Ok(false);
             }
         }
+        let Some(of) = self.looks.uid(&cluster.name).filter(|_| !cluster.is_over(last, self.settle)) else {
+            return Ok(false);
+        };
         // An observation is refused where another cluster answers, or by a clock that ran ahead. So is a list.
         let observed = ledger.observed_until(&everything, &cluster.name).await?;
         if observed.is_none_or(|at| at < due || at > now) {
@@ -121,7 +130,7 @@ impl PodKeeper {
         };
         // In this order: what is known before the list is begun and not in it is gone.
         let before = ledger.pods_now(&everything, &cluster.name).await?;
-        let listed = pods.list().await?;
+        let listed = pods.list(of).await?;
         let changes = ledger.list_pods(&self.shared.guard, &cluster.name, at, &before, &listed).await?;
         if changes.opened + changes.closed > 0 {
             tracing::info!(
@@ -138,22 +147,36 @@ impl PodKeeper {
     pub async fn follow(&self, cluster: &Cluster, stop: CancellationToken) -> anyhow::Result<()> {
         let Some(pods) = &cluster.pods else { return Ok(()) };
         let mut watching = Watching::new(&self.shared, cluster.name.as_str());
+        // By a wrong way in these could be the pods of another cluster.
+        let of = tokio::select! {
+            of = self.looks.known(&cluster.name) => of,
+            () = stop.cancelled() => return Ok(()),
+        };
         let batch = self.unwritten.of(&cluster.name);
         loop {
             let (due, is_full) = {
                 let batch = batch.lock().await;
+                if batch.changes.is_empty() {
+                    // By a list, if not from here.
+                    watching.written();
+                }
                 (batch.due, batch.changes.len() >= MOST)
             };
-            let resume = watching.resume;
+            let (resume, of) = (watching.resume, of.clone());
             let next = async {
                 sleep_until(resume).await;
-                pods.next().await
+                pods.next(of).await
             };
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = until(due) => self.flush(cluster, &mut *batch.lock().await, &mut watching).await?,
                 news = next, if !is_full => match news {
-                    Ok(PodNews::Broken(reason)) => watching.broken(reason),
+                    Ok(PodNews::Broken(reason)) => {
+                        // Its connection may be what is broken: the next look finds out, and connects anew.
+                        if watching.broken(reason) {
+                            self.observe.ring();
+                        }
+                    }
                     Ok(PodNews::Begun) => watching.works(),
                     Ok(PodNews::Seen(pod)) => {
                         batch.lock().await.take(|at| PodChange::Seen { pod, at }, &self.shared.clock);

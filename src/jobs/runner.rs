@@ -195,7 +195,7 @@ where
 }
 
 /// A reason without the moments in it: the same reason again is told once, though the clock has moved on.
-fn gist(reason: &str) -> Vec<&str> {
+pub(super) fn gist(reason: &str) -> Vec<&str> {
     let is_moment = |word: &str| {
         let word = word.trim_matches(|sign: char| !sign.is_ascii_alphanumeric());
         word.parse::<DateTime<Utc>>().is_ok()

@@ -7,13 +7,15 @@ use std::time::Duration;
 use anyhow::Context;
 use defray_ledger::{LedgerError, Missing, RecordedHour, Scope};
 use defray_pricing::ownership::Timeline;
-use defray_pricing::time::Hour;
+use defray_pricing::time::{Hour, HourRange};
 use futures::StreamExt;
 use tokio_util::sync::CancellationToken;
 
+use super::halved;
 use super::plan::{back_off, order};
 use super::pods::tells_of;
-use super::{Bell, Cluster, Known, KnownPast, LeftOut, MeasuredHour, NotMeasured, Shared, seconds};
+use super::runner::gist;
+use super::{Bell, Cluster, Known, KnownPast, LeftOut, Looks, MeasuredHour, NotMeasured, Shared, seconds};
 use crate::rerate::{hours_of, settled_until};
 use crate::telemetry::{ClusterLabel, HourOutcome, LeftOutLabel};
 
@@ -21,6 +23,9 @@ use crate::telemetry::{ClusterLabel, HourOutcome, LeftOutLabel};
 const BATCH: usize = 12;
 /// After so many failures in a row that would hit any hour, the others are left for the next run.
 const OUTAGE: u32 = 2;
+/// What hours wait for.
+const OBSERVED: &str = "its cluster is observed";
+const LISTED: &str = "the pods of its cluster are listed";
 
 /// Measures hours.
 #[derive(Debug, Clone)]
@@ -37,12 +42,22 @@ pub struct Sampler {
     pub pause: Duration,
     /// Whose hours before the first observation can be measured.
     pub past: KnownPast,
+    /// Why hours wait for an observation, or for a list of pods.
+    pub looks: Looks,
     /// Rung when an hour waits until its cluster is observed.
     pub observe: Bell,
     /// Rung when hours were recorded.
     pub recorded: Bell,
     /// Cancelled when the daemon stops.
     pub stop: CancellationToken,
+}
+
+/// What is measured together.
+struct Due {
+    hours: Vec<Hour>,
+    timeline: Arc<Timeline>,
+    noted: BTreeMap<Hour, Missing>,
+    newest: Hour,
 }
 
 /// What one cluster came to.
@@ -88,10 +103,10 @@ impl Sampler {
             let observed = self.shared.ledger.observed_until(&Scope::everything(), &cluster.name).await?;
             let timeline = Arc::new(self.shared.ledger.timeline(&Scope::everything()).await?);
             let until = settled_until(now, self.settle);
-            let range = hours_of(&cluster.name, cluster.since, &timeline, until);
+            let range = hours_of(&cluster.name, cluster.counts, &timeline, until);
             let ledger = &self.shared.ledger;
             let recorded = ledger.recorded_hours(&Scope::everything(), &cluster.name, range).await?;
-            let noted = self.noted(cluster).await?;
+            let noted = self.noted(cluster, range).await?;
             let absent: BTreeSet<Hour> = range.iter().filter(|hour| !recorded.contains(hour)).collect();
             self.show(cluster, &absent, recorded.last().copied());
             tally.missing = u64::try_from(absent.len())?;
@@ -103,16 +118,30 @@ impl Sampler {
             }
             let is_known =
                 |hour: &Hour| covers(observed, hour) && (cluster.pods.is_none() || covers(listed, hour));
-            let waits = |hour: &Hour| {
-                *hour < first || !is_known(hour) || noted.get(hour).is_some_and(|note| note.next_try > now)
+            if tried.is_empty() {
+                let unseen = absent.iter().filter(|hour| !covers(observed, hour)).copied().collect();
+                self.note_waiting(cluster, &noted, unseen, OBSERVED, self.looks.observing(&cluster.name))
+                    .await?;
+                let unlisted =
+                    absent.iter().filter(|hour| covers(observed, hour) && !is_known(hour)).copied().collect();
+                self.note_waiting(cluster, &noted, unlisted, LISTED, self.looks.listing(&cluster.name))
+                    .await?;
+            }
+            let is_accepted = |note: &Missing| {
+                cluster.accepted.contains(&note.hour) && note.reason.starts_with(halved::PARKED)
             };
+            let is_later = |note: &Missing| note.next_try > now && !is_accepted(note);
+            let waits =
+                |hour: &Hour| *hour < first || !is_known(hour) || noted.get(hour).is_some_and(is_later);
             let due = absent.into_iter().filter(|hour| !tried.contains(hour) && !waits(hour)).collect();
             let batch: Vec<Hour> = order(due).into_iter().take(BATCH).collect();
             if batch.is_empty() || self.stop.is_cancelled() {
                 return Ok(tally);
             }
             tried.extend(batch.iter().copied());
-            if !self.batch(cluster, &batch, &timeline, &noted, &mut tally, range.until.previous()).await? {
+            let sizes = halved::Sizes::new(ledger, &cluster.name, recorded);
+            let due = Due { hours: batch, timeline, noted, newest: range.until.previous() };
+            if !self.batch(cluster, due, sizes, &mut tally).await? {
                 return Ok(tally);
             }
         }
@@ -126,29 +155,63 @@ impl Sampler {
         timeline.observed_since.get(&cluster.name).map_or(from, |at| Hour::containing(*at))
     }
 
-    async fn noted(&self, cluster: &Cluster) -> anyhow::Result<BTreeMap<Hour, Missing>> {
+    /// What is noted of the hours that count. What was noted of others is forgotten: they are missed no more.
+    async fn noted(&self, cluster: &Cluster, counted: HourRange) -> anyhow::Result<BTreeMap<Hour, Missing>> {
         let missing = self.shared.ledger.missing(&Scope::everything()).await?;
         let mine = missing.into_iter().filter(|note| note.cluster == cluster.name);
-        Ok(mine.map(|note| (note.hour, note)).collect())
+        let (noted, others): (Vec<_>, Vec<_>) = mine.partition(|note| counted.contains(note.hour));
+        if !others.is_empty() {
+            self.shared.ledger.forget_missing(&self.shared.guard, &cluster.name, counted).await?;
+        }
+        Ok(noted.into_iter().map(|note| (note.hour, note)).collect())
+    }
+
+    /// Notes of hours that wait for somebody who fails why they do: it may be for ever.
+    async fn note_waiting(
+        &self,
+        cluster: &Cluster,
+        noted: &BTreeMap<Hour, Missing>,
+        waiting: Vec<Hour>,
+        awaited: &str,
+        failure: Option<String>,
+    ) -> anyhow::Result<()> {
+        let Some(failure) = failure else { return Ok(()) };
+        let reason = format!(
+            "it waits until {awaited} after the hour had settled: {failure}; if that will never be, because the \
+             cluster is gone, say with `until` in its configuration which hour no longer counts"
+        );
+        let is_news = |hour: &Hour| noted.get(hour).is_none_or(|note| gist(&note.reason) != gist(&reason));
+        let news: Vec<Hour> = waiting.into_iter().filter(is_news).collect();
+        if news.is_empty() {
+            return Ok(());
+        }
+        let (ledger, now) = (&self.shared.ledger, self.shared.clock.now());
+        ledger.note_waiting(&self.shared.guard, &cluster.name, &news, &reason, now).await?;
+        tracing::warn!(cluster.name = %cluster.name, hours.waiting = news.len(), error = reason, "hours wait");
+        Ok(())
     }
 
     /// Measures a batch; says whether there is sense in going on with the next.
     async fn batch(
         &self,
         cluster: &Cluster,
-        batch: &[Hour],
-        timeline: &Arc<Timeline>,
-        noted: &BTreeMap<Hour, Missing>,
+        due: Due,
+        mut sizes: halved::Sizes<'_>,
         tally: &mut Tally,
-        newest: Hour,
     ) -> anyhow::Result<bool> {
-        let measuring = batch.iter().copied().map(|hour| self.measure(cluster, hour, timeline));
+        let Due { hours, timeline, noted, newest } = due;
+        let measuring = hours.into_iter().map(|hour| self.measure(cluster, hour, &timeline));
         let mut measured = std::pin::pin!(futures::stream::iter(measuring).buffered(self.concurrency.max(1)));
         let mut outages = 0;
         while let Some((hour, result)) = measured.next().await {
-            match result? {
+            let result = match result? {
+                Ok(measured) => self.believe(cluster, measured, &timeline, &mut sizes).await?,
+                Err(failure) => Err(failure),
+            };
+            match result {
                 Ok(measured) => {
                     outages = 0;
+                    sizes.recorded(&measured.usage);
                     self.record(cluster, measured).await?;
                     tally.recorded += 1;
                 }
@@ -167,6 +230,27 @@ impl Sampler {
             }
         }
         Ok(true)
+    }
+
+    /// Refuses an hour whose nodes seem to be lost, unless a person accepts it.
+    async fn believe(
+        &self,
+        cluster: &Cluster,
+        measured: MeasuredHour,
+        timeline: &Timeline,
+        sizes: &mut halved::Sizes<'_>,
+    ) -> Result<Result<MeasuredHour, NotMeasured>, LedgerError> {
+        let Some(reason) = sizes.doubt(&measured.usage, timeline).await? else { return Ok(Ok(measured)) };
+        if cluster.accepted.contains(&measured.usage.hour) {
+            tracing::warn!(
+                cluster.name = %cluster.name,
+                hour.start = %measured.usage.hour,
+                "recorded because the configuration accepts it: {}",
+                reason.trim_start_matches(halved::PARKED)
+            );
+            return Ok(Ok(measured));
+        }
+        Ok(Err(NotMeasured { reason, outage: false, not_before: None }))
     }
 
     async fn measure(
@@ -203,7 +287,7 @@ impl Sampler {
         Ok(Known { timeline: Arc::clone(timeline), pods })
     }
 
-    async fn record(&self, cluster: &Cluster, measured: MeasuredHour) -> anyhow::Result<()> {
+    pub(super) async fn record(&self, cluster: &Cluster, measured: MeasuredHour) -> anyhow::Result<()> {
         let MeasuredHour { usage, left_out } = measured;
         let measured_at = self.shared.clock.now();
         let recorded =
@@ -223,7 +307,8 @@ impl Sampler {
                 hour.outcome = outcome,
                 "hour recorded"
             );
-            if hour.changed {
+            // Of a revision it was told before.
+            if hour.changed && hour.revision == 1 {
                 self.tell_left_out(cluster, hour.hour, &left_out);
             }
         }

@@ -12,7 +12,7 @@ use defray_pricing::book::{PriceBook, Source};
 use defray_pricing::names::{
     CapacityType, ClusterName, CostCenter, InstanceType, Namespace, Pool, PriceClass, TenantName, Uid,
 };
-use defray_pricing::ownership::{NamePattern, NamespaceFact, TenancyRules, TenantFact};
+use defray_pricing::ownership::{NamePattern, NamespaceFact, NodeFact, TenancyRules, TenantFact};
 use defray_pricing::quantity::Quantity;
 use defray_pricing::time::{BillingZone, Hour, HourRange, Period};
 use defray_pricing::usage::{ComputeRow, Minutes, NodeRow, Source as Metrics, UsageHour};
@@ -21,13 +21,15 @@ use tokio::sync::watch;
 
 use super::*;
 use crate::clock::Clock;
-use crate::rerate::Ground;
+use crate::rerate::{Counts, Ground};
 use crate::telemetry::{PoolLabel, Telemetry};
 
 mod backwards;
 mod books;
 mod doubts;
+mod ends;
 mod figures;
+mod halved;
 mod pods;
 mod remarks;
 mod runs;
@@ -46,10 +48,17 @@ struct World {
     left_out: Mutex<Vec<LeftOut>>,
     kube_system: Mutex<Option<Uid>>,
     confirmed: AtomicBool,
+    /// How many nodes Kubernetes shows, and how many the metrics know where it is not one.
+    nodes_there: AtomicUsize,
+    nodes_told: AtomicUsize,
     /// Two Tenants name one team.
     twins: AtomicBool,
-    /// The metrics store's clock.
+    /// The metrics store's clock, where it does not go along with ours.
     witness: Mutex<Option<DateTime<Utc>>>,
+    /// Nobody says what time it is.
+    is_mute: AtomicBool,
+    /// Why the API server does not answer.
+    unseen: Mutex<Option<String>>,
 }
 
 impl Measure for World {
@@ -68,12 +77,20 @@ impl Measure for World {
             let pods = known.pods.into_iter().flatten().map(|pod| pod.fact.name);
             self.known.lock().unwrap().push((hour, pods.collect()));
             let left_out = self.left_out.lock().unwrap().clone();
-            Ok(MeasuredHour { usage: usage(hour), left_out })
+            let mut usage = usage(hour);
+            if let told @ 1.. = self.nodes_told.load(Ordering::SeqCst) {
+                usage.nodes[0].node_hours = Quantity::from_micros(i64::try_from(told).unwrap() * 1_000_000);
+            }
+            Ok(MeasuredHour { usage, left_out })
         })
     }
 
     fn clock(&self) -> BoxFuture<'_, Option<DateTime<Utc>>> {
-        Box::pin(async { *self.witness.lock().unwrap() })
+        Box::pin(async {
+            // Never behind ours: nobody is doubted but who is ahead.
+            let witness = self.witness.lock().unwrap().unwrap_or(DateTime::<Utc>::MAX_UTC);
+            (!self.is_mute.load(Ordering::SeqCst)).then_some(witness)
+        })
     }
 
     fn assumed(&self, _before: HourRange) -> BoxFuture<'_, Result<Assumed, NotMeasured>> {
@@ -84,12 +101,17 @@ impl Measure for World {
 impl Observe for World {
     fn observe(&self) -> BoxFuture<'_, anyhow::Result<Observed>> {
         Box::pin(async {
+            if let Some(reason) = &*self.unseen.lock().unwrap() {
+                anyhow::bail!("{reason}");
+            }
             let mut observation = observation();
             let system = self.kube_system.lock().unwrap().clone().map(|uid| {
                 let (name, labels) = (Namespace::from("kube-system"), std::collections::BTreeMap::new());
                 (uid, NamespaceFact { name, labels })
             });
+            let cluster_uid = system.as_ref().map(|(uid, _)| uid.clone());
             observation.namespaces.get_or_insert_default().extend(system);
+            observation.nodes = Some((0..self.nodes_there.load(Ordering::SeqCst)).map(node).collect());
             if self.twins.load(Ordering::SeqCst) {
                 let tenants = observation.tenants.get_or_insert_default();
                 let mut twin = tenants[0].1.clone();
@@ -97,13 +119,25 @@ impl Observe for World {
                 tenants.push((Uid::from("t2"), twin));
             }
             let confirmed = self.confirmed.load(Ordering::SeqCst);
-            Ok(Observed { observation, skipped: vec!["Tenant broken".to_owned()], confirmed })
+            let skipped = vec!["Tenant broken".to_owned()];
+            Ok(Observed { observation, skipped, cluster_uid, confirmed })
         })
     }
 
     fn changed(&self) -> BoxFuture<'_, anyhow::Result<()>> {
         Box::pin(std::future::pending())
     }
+}
+
+fn node(n: usize) -> (Uid, NodeFact) {
+    let fact = NodeFact {
+        name: format!("node-{n}"),
+        pool: Pool::from("default"),
+        instance_type: InstanceType::from(""),
+        capacity_type: CapacityType::from(""),
+        dedicated_to: None,
+    };
+    (Uid::from(format!("uid-{n}")), fact)
 }
 
 fn observation() -> Observation {
@@ -128,7 +162,7 @@ fn observation() -> Observation {
 }
 
 /// One node for the hour, a quarter of it used by the tenant.
-fn usage(hour: Hour) -> UsageHour {
+pub(super) fn usage(hour: Hour) -> UsageHour {
     let class = PriceClass {
         pool: Pool::from("default"),
         instance_type: InstanceType::from(""),
@@ -194,7 +228,8 @@ async fn start(
     };
     let clusters = vec![Cluster {
         name: ClusterName::from("c"),
-        since: since.map(hour),
+        counts: Counts { since: since.map(hour), until: None },
+        accepted: BTreeSet::new(),
         measure: Arc::clone(world) as Arc<dyn Measure>,
         observe: Arc::clone(world) as Arc<dyn Observe>,
         pods: None,
@@ -203,7 +238,7 @@ async fn start(
         namespace_pattern: Some(NamePattern { prefix: "vcluster-".to_owned(), suffix: String::new() }),
         ..TenancyRules::default()
     };
-    let past = KnownPast::default();
+    let (past, looks) = (KnownPast::default(), Looks::default());
     past.learn(&ClusterName::from("c"));
     let stop = shared.supervisor.stopping();
     let sampler = Sampler {
@@ -213,6 +248,7 @@ async fn start(
         concurrency: 1,
         pause: Duration::ZERO,
         past,
+        looks: looks.clone(),
         observe: Bell::new(),
         recorded: Bell::new(),
         stop: stop.clone(),
@@ -223,6 +259,8 @@ async fn start(
         rules: rules.clone(),
         observed: Vec::new(),
         memory: Memory::default(),
+        looks,
+        settle: SETTLE,
     };
     let files = Arc::new(Mutex::new(book(&[(first_edition, "0.20")])));
     let (in_force, book) = watch::channel(Arc::new(files.lock().unwrap().0.clone()));
@@ -233,7 +271,7 @@ async fn start(
         in_force,
         changed: Bell::new(),
     };
-    let counted = clusters.iter().map(|cluster| (cluster.name.clone(), cluster.since)).collect();
+    let counted = clusters.iter().map(|cluster| (cluster.name.clone(), cluster.counts)).collect();
     let ground = Ground { clusters: counted, tenancy: rules, settle: SETTLE };
     let (computed, remarks) = (Bell::new(), Remarks::default());
     let rater = Rater { shared: shared.clone(), ground, book, computed, remarks, stop };

@@ -17,6 +17,8 @@ const DELAY_MAX: Duration = Duration::from_mins(1);
 pub(super) struct Watching<'a> {
     shared: &'a Shared,
     label: ClusterLabel,
+    /// Whether all that was there was ever seen: not before the cluster was recognised.
+    has_begun: bool,
     broken: Option<String>,
     unwritten: Option<String>,
     delay: Duration,
@@ -27,13 +29,23 @@ pub(super) struct Watching<'a> {
 impl<'a> Watching<'a> {
     pub(super) fn new(shared: &'a Shared, cluster: &str) -> Self {
         let label = ClusterLabel { cluster: cluster.to_owned() };
-        shared.metrics.pod_watch_broken.get_or_create(&label).set(0);
-        Self { shared, label, broken: None, unwritten: None, delay: DELAY_MIN, resume: Instant::now() }
+        let watching = Self {
+            shared,
+            label,
+            has_begun: false,
+            broken: None,
+            unwritten: None,
+            delay: DELAY_MIN,
+            resume: Instant::now(),
+        };
+        watching.show();
+        watching
     }
 
-    /// The watch does not work, and tries again by itself.
-    pub(super) fn broken(&mut self, reason: String) {
-        if self.broken.as_ref() != Some(&reason) {
+    /// The watch does not work, and tries again by itself. Says whether that is news.
+    pub(super) fn broken(&mut self, reason: String) -> bool {
+        let is_news = self.broken.as_ref() != Some(&reason);
+        if is_news {
             tracing::warn!(
                 cluster.name = self.label.cluster,
                 "the watch on pods is broken and tried again by itself; meanwhile only lists tell of them: {reason}"
@@ -41,6 +53,7 @@ impl<'a> Watching<'a> {
         }
         self.broken = Some(reason);
         self.show();
+        is_news
     }
 
     /// It is not to be had: it is asked for again, later each time.
@@ -53,6 +66,7 @@ impl<'a> Watching<'a> {
     /// All that is there was seen.
     pub(super) fn works(&mut self) {
         self.delay = DELAY_MIN;
+        self.has_begun = true;
         if self.broken.take().is_some() {
             tracing::info!(cluster.name = self.label.cluster, "the watch on pods works again");
         }
@@ -80,7 +94,7 @@ impl<'a> Watching<'a> {
     }
 
     fn show(&self) {
-        let is_broken = self.broken.is_some() || self.unwritten.is_some();
+        let is_broken = !self.has_begun || self.broken.is_some() || self.unwritten.is_some();
         self.shared.metrics.pod_watch_broken.get_or_create(&self.label).set(i64::from(is_broken));
     }
 }

@@ -33,8 +33,8 @@ impl Pusher {
         {
             let (name, at, reason) = (sink.name(), gone.at.to_rfc3339(), &gone.reason);
             sent.problem = Some(format!(
-                "{name}: {} said at {at} that it is gone ({reason}); give the destination its new address, or push by hand once \
-                 it is back",
+                "{name}: {} said at {at} that it is gone ({reason}); give the destination its new address, or push by \
+                 hand once it is back",
                 gone.endpoint
             ));
             return Ok(sent);

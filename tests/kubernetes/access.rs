@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use super::{DEFINITION, collector, loose, said, settings};
+use super::{DEFINITION, collector, kube_system, loose, said, settings};
 use crate::harness::{ApiServer, RESTRICTED_USER, Who, eventually};
 
 /// A role for the restricted user: these resources of these groups, these verbs.
@@ -112,15 +112,16 @@ async fn pods_need_the_role_for_pods_and_nothing_else() {
     api.apply(include_str!("../../deploy/rbac/clusterrole.yaml")).await;
     api.apply(&binding("defray-collector")).await;
     eventually("only pods are forbidden", async || wrong(&collector.check().await).len() == 2).await;
-    let error = collector.pods().await.unwrap_err();
+    let of = kube_system(&api).await;
+    let error = collector.pods(&of).await.unwrap_err();
     assert!(matches!(error, KubernetesError::Refused(_)), "{error}");
     assert!(error.mend().contains("resources: [\"pods\"]"), "{}", error.mend());
-    assert!(collector.pod_changes().next().await.unwrap().is_err());
+    assert!(collector.pod_changes(&of).next().await.unwrap().is_err());
 
     api.apply(include_str!("../../deploy/rbac/pods/clusterrole.yaml")).await;
     api.apply(&binding("defray-collector-pods")).await;
     eventually("nothing is missing", async || wrong(&collector.check().await).is_empty()).await;
-    assert_eq!(collector.pods().await.unwrap(), []);
+    assert_eq!(collector.pods(&of).await.unwrap(), []);
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use defray_pricing::names::{Service, Uid};
 use defray_pricing::ownership::{NamespaceFact, NodeFact, TenantFact};
 use futures::StreamExt;
 
-use super::{DEFINITION, collector, loose, said, settings};
+use super::{DEFINITION, collector, kube_system, loose, said, settings};
 use crate::harness::{ApiServer, Who, eventually};
 
 fn tenant<'a>(seen: &'a Observed, name: &str) -> Option<&'a (Uid, TenantFact)> {
@@ -237,14 +237,15 @@ async fn pods_of_virtual_clusters_are_read_by_their_labels_alone() {
         (fact.name, fact.virtual_namespace.as_str().to_string())
     };
     let ours = |pod: &SeenPod| pod.fact.namespace.as_str() == "vcluster-pods";
+    let of = kube_system(api).await;
     let mut listed: Vec<_> =
-        collector.pods().await.unwrap().iter().filter(|pod| ours(pod)).map(shown).collect();
+        collector.pods(&of).await.unwrap().iter().filter(|pod| ours(pod)).map(shown).collect();
     listed.sort();
     let text = str::to_string;
     let expected = [(text("a-0"), text("(control plane)")), (text("web-x-shop-x-a"), text("shop"))];
     assert_eq!(listed, expected);
 
-    let mut changes = collector.pod_changes();
+    let mut changes = collector.pod_changes(&of);
     let mut next = async || loop {
         match changes.next().await.unwrap().unwrap() {
             PodEvent::Seen(pod) if !ours(&pod) => {}

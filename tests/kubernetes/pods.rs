@@ -17,7 +17,7 @@ use defray_pricing::time::{Hour, HourRange};
 use defray_pricing::usage::UsageHour;
 use futures::StreamExt;
 
-use super::{collector, settings};
+use super::{collector, kube_system, settings};
 use crate::harness::{ApiServer, Prometheus, Series, Who, eventually, folder};
 
 const BOOK: &str = "version: \"1\"\ncurrency: EUR\neffective_from: 2020-01-01\nidle: even\npools: [{pool: \"*\", model: \
@@ -191,19 +191,14 @@ async fn the_pods_of_another_cluster_are_neither_listed_nor_watched() {
          spec: {containers: [{name: main, image: none}]}\n",
     )
     .await;
-    let (_, namespace) = api.get(Who::Admin, "/api/v1/namespaces/kube-system").await;
-    let right = Uid::from(namespace["metadata"]["uid"].as_str().unwrap());
+    let right = kube_system(api).await;
     for (uid, ours) in [(right, true), (Uid::from("another"), false)] {
-        let settings = Settings {
-            pods: Some(PodSource::default()),
-            cluster_uid: Some(uid),
-            ..settings(&api.kubeconfig(Who::Admin))
-        };
+        let settings = Settings { pods: Some(PodSource::default()), ..settings(&api.kubeconfig(Who::Admin)) };
         let collector = collector(settings).await;
-        let listed = collector.pods().await;
+        let listed = collector.pods(&uid).await;
         assert_eq!(listed.is_ok(), ours, "{listed:?}");
         assert!(ours || matches!(listed, Err(KubernetesError::AnotherCluster { .. })));
-        let mut changes = collector.pod_changes();
+        let mut changes = collector.pod_changes(&uid);
         for _ in 0..2 {
             let told = tokio::time::timeout(Duration::from_secs(20), changes.next()).await.unwrap().unwrap();
             assert_eq!(told.is_ok(), ours, "{told:?}");

@@ -8,7 +8,7 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 use tokio::time::timeout;
 
-use super::{collector, loose, settings};
+use super::{collector, kube_system, loose, settings};
 use crate::harness::{ApiServer, Who};
 
 /// The next wake-up that answers.
@@ -69,9 +69,10 @@ async fn everything_can_be_awaited_by_a_task_of_its_own() {
     let settings = Settings { tenants: None, ..settings(&api.kubeconfig(Who::Admin)) };
     let collector = collector(settings).await;
     assert!(sent(collector.observe()).await.is_ok());
-    assert!(sent(collector.pods()).await.is_ok());
+    let of = kube_system(api).await;
+    assert!(sent(collector.pods(&of)).await.is_ok());
     assert!(!sent(collector.check()).await.is_empty());
-    drop((sent(collector.changes()), sent(collector.pod_changes())));
+    drop((sent(collector.changes()), sent(collector.pod_changes(&of))));
 }
 
 #[tokio::test]

@@ -2,10 +2,11 @@
 
 use chrono::{DateTime, Utc};
 use defray_pricing::names::ClusterName;
-use defray_pricing::time::Hour;
+use defray_pricing::time::{Hour, HourRange};
 
 use crate::backend::args;
 use crate::instant::{instant, micros};
+use crate::transaction::Transaction;
 use crate::{Ledger, LedgerError, Scope, WriteGuard};
 
 /// An hour that could not be measured yet.
@@ -17,7 +18,7 @@ pub struct Missing {
     pub hour: Hour,
     /// Why the last try failed.
     pub reason: String,
-    /// How often it was tried.
+    /// How often it was tried; never, of one that waits until its cluster or its pods are looked at.
     pub tries: u32,
     /// When it was first missed.
     pub first_seen: DateTime<Utc>,
@@ -38,15 +39,7 @@ impl Ledger {
         next_try: DateTime<Utc>,
     ) -> Result<(), LedgerError> {
         let mut tx = self.write(guard).await?;
-        let recorded = tx
-            .fetch_one(
-                "SELECT COUNT(*) FROM hours WHERE cluster = $1 AND hour = $2",
-                args![cluster.as_str(), hour.index()],
-            )
-            .await?;
-        if let Some(mut row) = recorded
-            && row.int()? > 0
-        {
+        if is_recorded(&mut tx, cluster, hour).await? {
             return Ok(());
         }
         tx.execute(
@@ -54,6 +47,47 @@ impl Ledger {
              VALUES ($1, $2, $3, 1, $4, $5) ON CONFLICT (cluster, hour) DO UPDATE SET \
              reason = excluded.reason, tries = missing_hours.tries + 1, next_try = excluded.next_try",
             args![cluster.as_str(), hour.index(), reason, micros(at), micros(next_try)],
+        )
+        .await?;
+        tx.commit().await
+    }
+
+    /// Notes why hours cannot even be tried yet, all in one transaction. A reason that was noted before is replaced;
+    /// how often an hour was tried stays.
+    pub async fn note_waiting(
+        &self,
+        guard: &WriteGuard,
+        cluster: &ClusterName,
+        hours: &[Hour],
+        reason: &str,
+        at: DateTime<Utc>,
+    ) -> Result<(), LedgerError> {
+        let mut tx = self.write(guard).await?;
+        for hour in hours {
+            if is_recorded(&mut tx, cluster, *hour).await? {
+                continue;
+            }
+            tx.execute(
+                "INSERT INTO missing_hours (cluster, hour, reason, tries, first_seen, next_try) \
+                 VALUES ($1, $2, $3, 0, $4, $4) ON CONFLICT (cluster, hour) DO UPDATE SET reason = excluded.reason",
+                args![cluster.as_str(), hour.index(), reason, micros(at)],
+            )
+            .await?;
+        }
+        tx.commit().await
+    }
+
+    /// Forgets the notes on hours that do not count.
+    pub async fn forget_missing(
+        &self,
+        guard: &WriteGuard,
+        cluster: &ClusterName,
+        counted: HourRange,
+    ) -> Result<(), LedgerError> {
+        let mut tx = self.write(guard).await?;
+        tx.execute(
+            "DELETE FROM missing_hours WHERE cluster = $1 AND (hour < $2 OR hour >= $3)",
+            args![cluster.as_str(), counted.from.index(), counted.until.index()],
         )
         .await?;
         tx.commit().await
@@ -83,4 +117,10 @@ impl Ledger {
             })
             .collect()
     }
+}
+
+async fn is_recorded(tx: &mut Transaction, cluster: &ClusterName, hour: Hour) -> Result<bool, LedgerError> {
+    let sql = "SELECT COUNT(*) FROM hours WHERE cluster = $1 AND hour = $2";
+    let row = tx.fetch_one(sql, args![cluster.as_str(), hour.index()]).await?;
+    Ok(row.map(|mut row| row.int()).transpose()?.is_some_and(|count| count > 0))
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use defray_ledger::SeenPod;
+use defray_pricing::names::Uid;
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
@@ -132,8 +133,9 @@ impl Observe for Objects {
             let problems: BTreeSet<String> = observed.problems.iter().map(in_words).collect();
             anyhow::ensure!(problems.is_empty(), "{}", problems.into_iter().collect::<Vec<_>>().join("; "));
             let skipped = observed.skipped.iter().map(ToString::to_string).collect();
+            let kubernetes::Observed { observation, cluster_uid, .. } = observed;
             let confirmed = self.settings.cluster_uid.is_some();
-            Ok(Observed { observation: observed.observation, skipped, confirmed })
+            Ok(Observed { observation, skipped, cluster_uid, confirmed })
         })
     }
 
@@ -152,18 +154,18 @@ impl Observe for Objects {
 }
 
 impl Pods for Objects {
-    fn list(&self) -> BoxFuture<'_, anyhow::Result<Vec<SeenPod>>> {
-        Box::pin(async {
+    fn list(&self, of: Uid) -> BoxFuture<'_, anyhow::Result<Vec<SeenPod>>> {
+        Box::pin(async move {
             let collector = self.collector().await?;
             let listing: BoxFuture<'_, Result<Vec<SeenPod>, kubernetes::KubernetesError>> =
-                Box::pin(collector.pods());
+                Box::pin(collector.pods(&of));
             self.answered(listing.await).await
         })
     }
 
-    fn next(&self) -> BoxFuture<'_, anyhow::Result<PodNews>> {
-        Box::pin(async {
-            Ok(match self.pods.next(self, kubernetes::Collector::pod_changes).await? {
+    fn next(&self, of: Uid) -> BoxFuture<'_, anyhow::Result<PodNews>> {
+        Box::pin(async move {
+            Ok(match self.pods.next(self, |collector| collector.pod_changes(&of)).await? {
                 Ok(kubernetes::PodEvent::Seen(pod)) => PodNews::Seen(pod),
                 Ok(kubernetes::PodEvent::Gone(uid)) => PodNews::Gone(uid),
                 Ok(kubernetes::PodEvent::Begun) => PodNews::Begun,

@@ -23,6 +23,9 @@ use super::permissions::Kind;
 use super::{Collector, facts};
 use crate::collect::Finding;
 
+/// The namespace that every cluster has from its beginning to its end: its uid tells clusters apart.
+const KUBE_SYSTEM: &str = "kube-system";
+
 /// A node without its status, which is most of it.
 pub(super) type SlimNode = Object<NodeSpec, NotUsed>;
 
@@ -104,13 +107,14 @@ impl Observed {
     /// The cluster's uid, if the lists tell.
     fn kube_system(&self) -> Option<Uid> {
         let mut namespaces = self.observation.namespaces.iter().flatten();
-        namespaces.find(|(_, fact)| fact.name.as_str() == "kube-system").map(|(uid, _)| uid.clone())
+        namespaces.find(|(_, fact)| fact.name.as_str() == KUBE_SYSTEM).map(|(uid, _)| uid.clone())
     }
 
     /// Refuses a cluster that is not the one that is meant, and what is no cluster at all: a complete list
     /// of somebody else's or nobody's namespaces would end everything that is known of ours.
     fn recognise(&self, url: &str, expected: Option<&Uid>) -> Result<(), KubernetesError> {
-        let unreadable = self.skipped.iter().any(|skipped| skipped.resource == "Namespace kube-system");
+        let unreadable =
+            self.skipped.iter().any(|skipped| skipped.resource == format!("Namespace {KUBE_SYSTEM}"));
         if self.cluster_uid.is_none() && (self.observation.namespaces.is_none() || unreadable) {
             return Ok(());
         }
@@ -146,19 +150,14 @@ impl Collector {
         Ok(seen)
     }
 
-    /// Refuses what is not the cluster that is meant, as [`Self::observe`] does, for whoever lists no namespaces.
-    pub(super) async fn recognised(&self) -> Result<(), KubernetesError> {
+    /// Refuses what is not the cluster that has this uid, for whoever lists no namespaces.
+    pub(super) async fn recognised(&self, of: &Uid) -> Result<(), KubernetesError> {
         let api: Api<PartialObjectMeta<Namespace>> = Api::all(self.lists.clone());
-        let params = ListParams::default().fields("metadata.name=kube-system");
-        let listed = self.complete(Kind::Namespaces, &params, pages(&api), |object| object.metadata).await;
-        let found = match listed {
-            Ok(found) => found.into_iter().find(|namespace| namespace.name.as_deref() == Some("kube-system")),
-            // Not allowed to list them is another matter.
-            Err(KubernetesError::Refused(_)) => return Ok(()),
-            Err(broken) => return Err(broken),
-        };
+        let params = ListParams::default().fields(&format!("metadata.name={KUBE_SYSTEM}"));
+        let listed = self.complete(Kind::Namespaces, &params, pages(&api), |object| object.metadata).await?;
+        let found = listed.into_iter().find(|namespace| namespace.name.as_deref() == Some(KUBE_SYSTEM));
         let found = found.and_then(|namespace| namespace.uid).map(|uid| Uid::from(uid.as_str()));
-        recognise(&self.url, self.settings.cluster_uid.as_ref(), found.as_ref())
+        recognise(&self.url, Some(of), found.as_ref())
     }
 
     async fn list_namespaces(&self) -> Result<Rows<NamespaceFact>, KubernetesError> {

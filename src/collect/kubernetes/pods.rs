@@ -35,10 +35,10 @@ pub enum PodEvent {
 
 impl Collector {
     /// All pods of virtual clusters that exist now; none are asked for where the settings do not. An error where the
-    /// answer would be another cluster's: its pods would end all that are known of ours.
-    pub async fn pods(&self) -> Result<Vec<SeenPod>, KubernetesError> {
+    /// answer would be another's than this cluster's: its pods would end all that are known of ours.
+    pub async fn pods(&self, of: &Uid) -> Result<Vec<SeenPod>, KubernetesError> {
         let Some(source) = &self.settings.pods else { return Ok(Vec::new()) };
-        self.recognised().await?;
+        self.recognised(of).await?;
         let api: Api<PartialObjectMeta<Pod>> = Api::all(self.lists.clone());
         let mut pods = Vec::new();
         for selector in selectors(source) {
@@ -52,14 +52,16 @@ impl Collector {
 
     /// Every pod of a virtual cluster as it comes and goes, the short-lived too, and what keeps the watch from
     /// working; it begins anew by itself then. It never ends, and is empty where the settings do not ask for pods.
-    /// What went while a watch was broken is not told: a list finds it. Another cluster's pods are never told.
-    pub fn pod_changes(&self) -> BoxStream<'static, Result<PodEvent, Finding>> {
+    /// What went while a watch was broken is not told: a list finds it. Only pods of the cluster that has this uid are
+    /// told.
+    pub fn pod_changes(&self, of: &Uid) -> BoxStream<'static, Result<PodEvent, Finding>> {
         let Some(source) = self.settings.pods.clone() else { return stream::empty().boxed() };
         let selectors = selectors(&source);
         let all = selectors.len();
         let watches = selectors.into_iter().enumerate().map(|(n, selector)| {
-            let (collector, source, mut told) = (self.clone(), source.clone(), Told::default());
-            renewed(move || collector.watch_pods(selector.clone()))
+            let (collector, source, of) = (self.clone(), source.clone(), of.clone());
+            let mut told = Told::default();
+            renewed(move || collector.watch_pods(of.clone(), selector.clone()))
                 .filter_map(move |event| {
                     let news = event.map(|event| told.news(&source, event)).transpose();
                     std::future::ready(news.map(|news| (n, news)))
@@ -81,10 +83,10 @@ impl Collector {
         news.boxed()
     }
 
-    fn watch_pods(&self, selector: String) -> Watch<PartialObjectMeta<Pod>> {
+    fn watch_pods(&self, of: Uid, selector: String) -> Watch<PartialObjectMeta<Pod>> {
         let collector = self.clone();
         let watch = async move {
-            match collector.recognised().await {
+            match collector.recognised(&of).await {
                 Ok(()) => {
                     let api = Api::all(collector.watches.clone());
                     collector.watched(Kind::Pods, api, collector.watch_config().labels(&selector))

@@ -57,16 +57,22 @@ async fn a_clock_ahead_of_the_metrics_store_is_not_observed_by() {
 }
 
 #[tokio::test]
-async fn after_a_long_silence_the_time_is_doubted_until_somebody_confirms_it() {
+async fn at_first_and_after_a_long_silence_the_time_is_doubted_until_somebody_confirms_it() {
     let folder = tempfile::tempdir().unwrap();
-    let world = Arc::new(World::default());
+    let world = Arc::new(World { is_mute: AtomicBool::new(true), ..World::default() });
     let bench = start(folder.path(), &world, "2026-10-01T00:00:00Z", SINCE, "2026-10-01").await;
+    let told = bench.refusal().await;
+    assert!(told.contains("nothing is observed for the first time until then"), "{told}");
+    assert!(bench.timeline().await.observed_since.is_empty(), "nothing is recorded");
+    world.is_mute.store(false, Ordering::SeqCst);
     bench.observer.run().await.unwrap();
+    world.is_mute.store(true, Ordering::SeqCst);
     bench.shared.clock.advance(Duration::from_hours(24));
     bench.observer.run().await.unwrap();
     bench.shared.clock.advance(Duration::from_hours(25));
     let told = bench.refusal().await;
     assert!(told.contains("last observation was at 2026-10-02T00:00:00Z"), "{told}");
+    world.is_mute.store(false, Ordering::SeqCst);
     *world.witness.lock().unwrap() = Some(bench.shared.clock.now());
     bench.observer.run().await.unwrap();
     bench.close().await;
@@ -99,5 +105,12 @@ async fn growth_that_belongs_to_no_hour_is_counted_once_by_quantity_and_reason()
     assert_eq!(counted("cpu_core_seconds", "first_seen"), 2 * 1800);
     assert_eq!(counted("network_egress_bytes", "gap"), 2 << 30);
     assert_eq!(counted("network_egress_bytes", "first_seen"), 0);
+
+    // A revision of an hour leaves out what the hour left out.
+    let again = usage(hour("2026-10-01T00:00:00Z"));
+    let mut again = MeasuredHour { usage: again, left_out: world.left_out.lock().unwrap().clone() };
+    again.usage.nodes[0].node_hours = Quantity::from_micros(900_000);
+    bench.sampler.record(&bench.sampler.clusters[0], again).await.unwrap();
+    assert_eq!(counted("cpu_core_seconds", "gap"), 2 * 5400, "told once");
     bench.close().await;
 }

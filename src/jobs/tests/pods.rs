@@ -17,8 +17,9 @@ struct Podded {
 }
 
 impl Pods for Podded {
-    fn list(&self) -> BoxFuture<'_, anyhow::Result<Vec<SeenPod>>> {
-        Box::pin(async {
+    fn list(&self, of: Uid) -> BoxFuture<'_, anyhow::Result<Vec<SeenPod>>> {
+        Box::pin(async move {
+            assert_eq!(of, system(), "of the cluster that was recognised");
             self.asked.fetch_add(1, Ordering::SeqCst);
             match &*self.listed.lock().unwrap() {
                 Ok(pods) => Ok(pods.clone()),
@@ -27,8 +28,9 @@ impl Pods for Podded {
         })
     }
 
-    fn next(&self) -> BoxFuture<'_, anyhow::Result<PodNews>> {
-        Box::pin(async {
+    fn next(&self, of: Uid) -> BoxFuture<'_, anyhow::Result<PodNews>> {
+        Box::pin(async move {
+            assert_eq!(of, system(), "of the cluster that was recognised");
             match self.news.lock().await.recv().await {
                 Some(news) => {
                     if let Some(stop) = &*self.stop.lock().unwrap() {
@@ -40,6 +42,11 @@ impl Pods for Podded {
             }
         })
     }
+}
+
+/// The uid of the cluster's kube-system.
+fn system() -> Uid {
+    Uid::from("system")
 }
 
 fn pod(name: &str, created: &str) -> SeenPod {
@@ -73,8 +80,12 @@ async fn podded(
         clusters: vec![cluster],
         settle: SETTLE,
         listed: Bell::new(),
+        observe: Bell::new(),
+        looks: bench.observer.looks.clone(),
         unwritten: Unwritten::default(),
     };
+    *world.kube_system.lock().unwrap() = Some(system());
+    keeper.looks.recognised(&ClusterName::from("c"), Some(system()));
     (bench, keeper, pods, tell)
 }
 
@@ -201,6 +212,39 @@ async fn a_broken_watch_shows_until_it_works_again() {
     bench.close().await;
 }
 
+/// By a kubeconfig that points elsewhere now, its pods would be another cluster's.
+#[tokio::test]
+async fn no_pod_is_taken_in_before_its_cluster_was_recognised() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = Arc::new(World::default());
+    let (bench, mut keeper, _pods, tell) = podded(folder.path(), &world, "2026-10-01T09:30:00Z").await;
+    (keeper.looks, *world.unseen.lock().unwrap()) =
+        (Looks::default(), Some("another cluster answers".to_owned()));
+    let mut observer = bench.observer.clone();
+    observer.looks = keeper.looks.clone();
+    tell.send(Ok(PodNews::Begun)).unwrap();
+    tell.send(Ok(PodNews::Seen(pod("theirs", "2026-10-01T09:00:00Z")))).unwrap();
+    let metrics = bench.shared.metrics.clone();
+    let label = ClusterLabel { cluster: "c".to_owned() };
+    let (ledger, everything) = (bench.shared.ledger.clone(), Scope::everything());
+    let here = async || ledger.pods_now(&everything, &ClusterName::from("c")).await.unwrap();
+    let looks = std::cell::Cell::new(0);
+    follow_until(&keeper, async || {
+        observer.run().await.unwrap_err();
+        looks.set(looks.get() + 1);
+        looks.get() > 5
+    })
+    .await
+    .unwrap();
+    assert_eq!((here().await.len(), metrics.pod_watch_broken.get_or_create(&label).get()), (0, 1));
+    assert_eq!(keeper.run().await.unwrap(), "0 lists of pods");
+    *world.unseen.lock().unwrap() = None;
+    observer.run().await.unwrap();
+    follow_until(&keeper, async || !here().await.is_empty()).await.unwrap();
+    assert_eq!(here().await, [Uid::from("uid-theirs")].into());
+    bench.close().await;
+}
+
 #[tokio::test]
 async fn a_follower_that_was_replaced_stops() {
     let folder = tempfile::tempdir().unwrap();
@@ -238,14 +282,15 @@ async fn a_list_of_the_future_is_refused_and_no_hour_is_measured_by_it() {
 
 /// The same over a ledger that can be written again.
 async fn reopened(keeper: PodKeeper, folder: &Path, world: &Arc<World>, now: &str) -> (Bench, PodKeeper) {
-    let (clusters, unwritten) = {
+    let (clusters, unwritten, looks) = {
         // The rest of it goes: the directory is one daemon's.
         let keeper = keeper;
-        (keeper.clusters, keeper.unwritten)
+        (keeper.clusters, keeper.unwritten, keeper.looks)
     };
     let bench = start(folder, world, now, None, "2026-10-01").await;
     let shared = bench.shared.clone();
-    (bench, PodKeeper { shared, clusters, settle: SETTLE, listed: Bell::new(), unwritten })
+    let (listed, observe) = (Bell::new(), Bell::new());
+    (bench, PodKeeper { shared, clusters, settle: SETTLE, listed, observe, looks, unwritten })
 }
 
 /// What is seen while the ledger cannot be written is not lost, and nothing looks as if all were well.
