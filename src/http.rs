@@ -78,6 +78,9 @@ const COMPRESS_ABOVE: u64 = 1024;
 const ANSWER_WITHIN: Duration = Duration::from_mins(1);
 /// How long a request waits for its turn to have a month rated again.
 const TURN_WITHIN: Duration = Duration::from_secs(10);
+/// How long rating it may then take. Together these are less than an answer may take: whoever asks for too large
+/// a month is told so.
+const RERATED_WITHIN: Duration = Duration::from_secs(45);
 /// Large answers that are written at the same time: each holds a thread while its reader reads.
 const CONCURRENT_WRITERS: usize = 32;
 
@@ -195,10 +198,14 @@ impl State {
 }
 
 impl State {
-    /// Rates months again, when it is this request's turn.
-    async fn rerate(&self) -> Result<(Rerate, tokio::sync::SemaphorePermit<'_>), Error> {
+    /// Has a month rated again, when it is this request's turn. The work ends with the day it is at when its
+    /// time is over, or when whoever asked is gone.
+    async fn rerate<T, Work>(&self, work: impl FnOnce(Rerate) -> Work) -> Result<T, Error>
+    where
+        Work: Future<Output = Result<T, Error>>,
+    {
         let turn = tokio::time::timeout(TURN_WITHIN, self.0.rerating.acquire()).await;
-        let turn = turn.map_err(|_| Error::Busy)?.map_err(|_| Error::Busy)?;
+        let _turn = turn.map_err(|_| Error::Busy)?.map_err(|_| Error::Busy)?;
         let rerate = Rerate {
             ledger: self.ledger.clone(),
             clock: self.clock.clone(),
@@ -206,7 +213,7 @@ impl State {
             zone: self.zone,
             supervisor: self.supervisor.clone(),
         };
-        Ok((rerate, turn))
+        tokio::time::timeout(RERATED_WITHIN, work(rerate)).await.map_err(|_| Error::MonthTooLarge)?
     }
 }
 

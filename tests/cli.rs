@@ -28,6 +28,14 @@ fn err(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
+/// A book in which CC-2 reports in yen, at a rate in October.
+fn in_yen(book: &str, rate: &str) -> String {
+    format!(
+        "{book}cost_centers: [{{cost_center: CC-2, reporting_currency: JPY}}]\ncurrencies: {{JPY: {{2026-10: \
+         \"{rate}\"}}}}\n"
+    )
+}
+
 /// A configuration over a data directory, with a right price book and a port of its own choosing.
 struct Site {
     folder: tempfile::TempDir,
@@ -82,11 +90,15 @@ impl Site {
 
     /// With two tenants and ten hours of October that are rated.
     async fn rated() -> Self {
+        Self::rated_by(rated::BOOK).await
+    }
+
+    async fn rated_by(book: &str) -> Self {
         let site = Self::new();
-        site.write("book.yaml", rated::BOOK);
+        site.write("book.yaml", book);
         let config = Config::load(&site.path().join("defray.yaml"), &Environment::process()).unwrap();
         let ledger = site.ledger().await;
-        rated::fill(&ledger, configured_ground(&config)).await;
+        rated::fill_by(&ledger, configured_ground(&config), book).await;
         ledger.close().await;
         site
     }
@@ -297,6 +309,9 @@ async fn without_its_clusters_the_daemon_starts_says_why_it_is_not_ready_and_sto
     .await;
     assert!(told.contains("cannot be reached"), "{told}");
     let second = defray(&["report", "--config", &site.config(), "--period", "2026-10"]);
+    assert_eq!(second.status.code(), Some(1));
+    assert!(err(&second).contains("the ledger holds nothing of 2026-10"), "{}", err(&second));
+    let second = defray(&["serve", "--config", &site.config()]);
     assert_eq!(second.status.code(), Some(1));
     assert!(err(&second).contains("another process holds the ledger"), "{}", err(&second));
     let asked = Command::new("kill").args(["-TERM", &daemon.0.id().to_string()]).status().unwrap();

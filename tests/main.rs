@@ -7,6 +7,7 @@ mod demo;
 mod harness;
 mod http;
 mod kubernetes;
+mod large;
 mod policy;
 mod prometheus;
 mod push;

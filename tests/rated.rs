@@ -105,16 +105,25 @@ pub(crate) fn ground() -> Ground {
 
 /// The book that everything is rated by, and its file.
 pub(crate) fn book() -> (PriceBook, [Source; 1]) {
-    let sources = [Source { name: "book.yaml".to_owned(), text: BOOK.to_owned() }];
+    book_of(BOOK)
+}
+
+fn book_of(text: &str) -> (PriceBook, [Source; 1]) {
+    let sources = [Source { name: "book.yaml".to_owned(), text: text.to_owned() }];
     (PriceBook::parse(&sources, BillingZone::UTC).unwrap(), sources)
 }
 
 /// Records ten hours and rates them by [`BOOK`].
 pub(crate) async fn fill(ledger: &Ledger, ground: Ground) {
+    fill_by(ledger, ground, BOOK).await;
+}
+
+/// Records ten hours and rates them by another book.
+pub(crate) async fn fill_by(ledger: &Ledger, ground: Ground, text: &str) {
     let guard = ledger.acquire().await.unwrap();
     ledger.observe(&guard, &"c".into(), at(0).start(), &observation()).await.unwrap();
     record(ledger, &guard, 0..10).await;
-    let (book, sources) = book();
+    let (book, sources) = book_of(text);
     ledger.put_book(&guard, book.digest, &sources).await.unwrap();
     let shared = Shared {
         ledger: ledger.clone(),

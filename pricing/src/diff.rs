@@ -9,6 +9,12 @@ use std::str::FromStr;
 
 use ethnum::U256;
 
+mod reported;
+#[cfg(test)]
+mod tests;
+
+pub use reported::{Reported, ReportedChange};
+
 use crate::Overflow;
 use crate::charge::{Kind, LineKey};
 use crate::decimal;
@@ -30,7 +36,7 @@ pub struct Change {
 }
 
 impl Change {
-    fn of(old: Money, new: Money) -> Result<Self, Overflow> {
+    pub(crate) fn of(old: Money, new: Money) -> Result<Self, Overflow> {
         Ok(Self { old, new, difference: new.checked_sub(old)? })
     }
 }
@@ -45,9 +51,20 @@ pub struct Diff {
     /// The totals.
     pub total: Change,
     /// Every cost centre, in order.
-    pub cost_centers: Vec<(CostCenter, Change)>,
+    pub cost_centers: Vec<CostCenterDiff>,
     /// Every statement, in order, moved or not.
     pub statements: Vec<StatementDiff>,
+}
+
+/// What a cost centre's statements differ in, together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CostCenterDiff {
+    /// The cost centre.
+    pub cost_center: CostCenter,
+    /// The totals.
+    pub change: Change,
+    /// The same in its reporting currency, where either book gives it one.
+    pub reporting: Option<ReportedChange>,
 }
 
 /// What two statements of one tenant on one cost centre differ in.
@@ -59,6 +76,8 @@ pub struct StatementDiff {
     pub tenant: TenantName,
     /// The totals.
     pub change: Change,
+    /// The same in the reporting currency of its cost centre, where either book gives it one.
+    pub reporting: Option<ReportedChange>,
     /// The lines that moved, in the order of their keys.
     pub lines: Vec<LineDiff>,
 }
@@ -74,6 +93,8 @@ pub struct LineDiff {
     pub new: Option<Side>,
     /// The rounded amounts.
     pub change: Change,
+    /// The same in the reporting currency, where both sides are in one and have its rate.
+    pub reporting: Option<Change>,
 }
 
 /// A line on one side: several where its price changed within the month.
@@ -87,6 +108,8 @@ pub struct Side {
     pub exact: Money,
     /// The rounded amount.
     pub amount: Money,
+    /// The amount in the reporting currency; none where there is none, or no rate.
+    pub reporting: Option<Money>,
 }
 
 impl Side {
@@ -99,6 +122,9 @@ impl Side {
         self.unit_prices.extend(line.unit_price);
         self.exact = self.exact.checked_add(line.exact)?;
         self.amount = self.amount.checked_add(line.amount)?;
+        if let Some(more) = line.reporting {
+            self.reporting = Some(self.reporting.unwrap_or_default().checked_add(more)?);
+        }
         Ok(())
     }
 }
@@ -134,26 +160,40 @@ pub fn diff(old: &PeriodStatements, new: &PeriodStatements) -> Result<Diff, Diff
         }
     }
     let mut statements = Vec::with_capacity(pairs.len());
-    let mut cost_centers: BTreeMap<&CostCenter, [Money; 2]> = BTreeMap::new();
     for ((cost_center, tenant), [old, new]) in pairs {
         let amount = |side: Option<&Statement>| side.map_or(Money::ZERO, |statement| statement.amount);
         let change = Change::of(amount(old), amount(new))?;
-        let [before, after] = cost_centers.entry(cost_center).or_default();
-        *before = before.checked_add(change.old)?;
-        *after = after.checked_add(change.new)?;
-        let lines = lines(old, new)?;
+        let reporting = ReportedChange::of(old, new)?;
+        let lines =
+            lines(old, new, reporting.as_ref().is_some_and(|reported| reported.difference.is_some()))?;
         let (cost_center, tenant) = (cost_center.clone(), tenant.clone());
-        statements.push(StatementDiff { cost_center, tenant, change, lines });
+        statements.push(StatementDiff { cost_center, tenant, change, reporting, lines });
     }
-    let cost_centers = cost_centers
-        .into_iter()
-        .map(|(name, [old, new])| Ok((name.clone(), Change::of(old, new)?)))
-        .collect::<Result<_, Overflow>>()?;
+    let cost_centers = cost_centers(&statements)?;
     let total = Change::of(old.amount, new.amount)?;
     Ok(Diff { period: old.period, currency: old.currency, total, cost_centers, statements })
 }
 
-fn lines(old: Option<&Statement>, new: Option<&Statement>) -> Result<Vec<LineDiff>, Overflow> {
+/// Statements come in the order of their cost centres.
+fn cost_centers(statements: &[StatementDiff]) -> Result<Vec<CostCenterDiff>, Overflow> {
+    let groups = statements.chunk_by(|a, b| a.cost_center == b.cost_center);
+    groups
+        .filter_map(|group| group.first().map(|first| (first.cost_center.clone(), group)))
+        .map(|(cost_center, group)| {
+            let old = Money::sum(group.iter().map(|statement| statement.change.old))?;
+            let new = Money::sum(group.iter().map(|statement| statement.change.new))?;
+            let reporting = ReportedChange::sum(group.iter().map(|statement| statement.reporting.as_ref()))?;
+            Ok(CostCenterDiff { cost_center, change: Change::of(old, new)?, reporting })
+        })
+        .collect()
+}
+
+/// The lines that moved. `reported` says whether both sides are in one reporting currency.
+fn lines(
+    old: Option<&Statement>,
+    new: Option<&Statement>,
+    reported: bool,
+) -> Result<Vec<LineDiff>, Overflow> {
     let mut sides: BTreeMap<LineKey, [Option<Side>; 2]> = BTreeMap::new();
     for (place, statement) in [old, new].into_iter().enumerate() {
         for line in statement.into_iter().flat_map(|statement| &statement.lines) {
@@ -168,7 +208,10 @@ fn lines(old: Option<&Statement>, new: Option<&Statement>) -> Result<Vec<LineDif
         if old != new {
             let amount = |side: &Option<Side>| side.as_ref().map_or(Money::ZERO, |side| side.amount);
             let change = Change::of(amount(&old), amount(&new))?;
-            moved.push(LineDiff { key, old, new, change });
+            let converted =
+                |side: &Option<Side>| side.as_ref().and_then(|side| side.reporting).unwrap_or_default();
+            let reporting = reported.then(|| Change::of(converted(&old), converted(&new))).transpose()?;
+            moved.push(LineDiff { key, old, new, change, reporting });
         }
     }
     Ok(moved)
@@ -251,45 +294,6 @@ impl fmt::Display for Threshold {
         match self {
             Self::Amount(amount) => write!(f, "{amount}"),
             Self::Percent(percent) => write!(f, "{}%", decimal::format(*percent, PERCENT_SCALE, 0)),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn change(old: &str, new: &str) -> Change {
-        Change::of(old.parse().unwrap(), new.parse().unwrap()).unwrap()
-    }
-
-    #[test]
-    fn a_threshold_is_passed_up_and_down_and_not_by_what_equals_it() {
-        for (threshold, old, new, above) in [
-            ("10", "100", "110", false),
-            ("10", "100", "110.01", true),
-            ("10", "100", "89.99", true),
-            ("0", "100", "100", false),
-            ("0", "100", "100.01", true),
-            ("2.5%", "100", "102.5", false),
-            ("2.5%", "100", "97.49", true),
-            ("2.5 %", "-100", "-102.51", true),
-            ("50%", "0", "0.01", true),
-            ("50%", "0", "0", false),
-            ("0%", "7", "7", false),
-        ] {
-            let limit: Threshold = threshold.parse().unwrap();
-            assert_eq!(limit.is_below(change(old, new)), Ok(above), "{threshold}: {old} to {new}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_threshold_is_refused() {
-        for text in ["", "%", "-1", "-1%", "ten", "1e3", "1%%", "0.00000001%", "1,5"] {
-            assert!(text.parse::<Threshold>().is_err(), "{text}");
-        }
-        for text in ["250", "2.5%", "0.01"] {
-            assert_eq!(text.parse::<Threshold>().unwrap().to_string(), text);
         }
     }
 }

@@ -17,6 +17,7 @@ use crate::money::{MONEY_SCALE, Money, serde_as_text};
 pub const RATE_SCALE: u32 = 9;
 /// Decimals of an amount times a rate.
 pub(crate) const PRODUCT_SCALE: u32 = MONEY_SCALE + RATE_SCALE;
+const WHAT: Overflow = Overflow("exchange");
 /// No rate is as large as this many reporting units for a unit of the book.
 const MOST: i128 = decimal::pow10(9);
 
@@ -41,9 +42,46 @@ impl ExchangeRate {
         self.0
     }
 
-    /// An exact amount times the rate, in 1e-27 of the reporting currency.
-    pub(crate) fn times(self, exact: Money) -> Result<I256, Overflow> {
-        I256::from(exact.attos()).checked_mul(I256::from(self.0)).ok_or(Overflow("exchange"))
+    /// An exact amount times the rate.
+    pub(crate) fn times(self, exact: Money) -> Result<Product, Overflow> {
+        I256::from(exact.attos()).checked_mul(I256::from(self.0)).map(Product).ok_or(WHAT)
+    }
+}
+
+/// An exact amount in a reporting currency, with all its decimals: a count of 1e-27.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Product(pub(crate) I256);
+
+impl Product {
+    /// The sum of some.
+    pub(crate) fn sum(products: impl IntoIterator<Item = Self>) -> Result<Self, Overflow> {
+        let add = |sum: I256, product: Self| sum.checked_add(product.0);
+        products.into_iter().try_fold(I256::ZERO, add).map(Self).ok_or(WHAT)
+    }
+
+    /// Cut down to whole minor units, and what that leaves.
+    pub(crate) fn cut(self, exponent: u32) -> Result<(Money, Self), Overflow> {
+        let unit = PRODUCT_SCALE.checked_sub(exponent).map(|digits| I256::from(decimal::pow10(digits)));
+        let unit = unit.ok_or(WHAT)?;
+        let remainder = self.0.checked_rem_euclid(unit).ok_or(WHAT)?;
+        let floor = self.0.checked_div_euclid(unit).and_then(|floor| i128::try_from(floor).ok());
+        Ok((Money::from_minor(floor.ok_or(WHAT)?, exponent)?, Self(remainder)))
+    }
+}
+
+impl fmt::Display for Product {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const WIDTH: usize = 27;
+        let one = I256::from(decimal::pow10(PRODUCT_SCALE)).unsigned_abs();
+        let magnitude = self.0.unsigned_abs();
+        let units = magnitude.checked_div(one).ok_or(fmt::Error)?;
+        let rest = magnitude.checked_rem(one).ok_or(fmt::Error)?.to_string();
+        let rest = format!("{rest:0>WIDTH$}");
+        let sign = if self.0 < I256::ZERO { "-" } else { "" };
+        match rest.trim_end_matches('0') {
+            "" => write!(f, "{sign}{units}"),
+            decimals => write!(f, "{sign}{units}.{decimals}"),
+        }
     }
 }
 
@@ -72,6 +110,24 @@ serde_as_text!(ExchangeRate);
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_product_keeps_and_shows_every_decimal_and_is_cut_down_below_zero_too() {
+        for (exact, rate, exponent, product, floor, remainder) in [
+            ("10.004", "163.52", 0, "1635.85408", "1635", "0.85408"),
+            ("-0.005", "0.3345", 3, "-0.0016725", "-0.002", "0.0003275"),
+            ("-3", "1", 2, "-3", "-3", "0"),
+            ("0.000000000000000001", "0.000000001", 2, TINY, "0", TINY),
+        ] {
+            let rate: ExchangeRate = rate.parse().unwrap();
+            let times = rate.times(exact.parse().unwrap()).unwrap();
+            assert_eq!(times.to_string(), product);
+            let (whole, rest) = times.cut(exponent).unwrap();
+            assert_eq!((whole.to_string(), rest.to_string()), (floor.to_owned(), remainder.to_owned()));
+        }
+    }
+
+    const TINY: &str = "0.000000000000000000000000001";
 
     #[test]
     fn a_rate_is_a_decimal_above_zero_with_at_most_nine_digits_after_the_point() {

@@ -19,11 +19,13 @@ use crate::rating::Paid;
 use crate::statement::{Line, MonthRule, PeriodStatements, Statement};
 use crate::time::{BillingZone, Hour, Period};
 
+mod conversion;
 mod month;
 mod recorder;
 mod step;
 
-pub use month::MonthReason;
+pub use conversion::{Conversion, ConvertedLine, ConvertedTotal};
+pub use month::{MonthReason, Split};
 pub use recorder::Recorder;
 pub use step::{NodeShareSum, Reason, ShareBy, ShareSum, Step, StepKey};
 
@@ -95,6 +97,8 @@ pub struct Explained {
     pub exact: Money,
     /// That, rounded half away from zero, with the rounding line if it has one.
     pub amount: Money,
+    /// The same in the reporting currency of its cost centre, if it has one.
+    pub reporting: Option<Conversion>,
     /// Its lines, or those that were asked for.
     pub lines: Vec<ExplainedLine>,
 }
@@ -110,6 +114,8 @@ pub struct ExplainedLine {
     pub month: Vec<MonthReason>,
     /// How the exact amount became whole minor units.
     pub rounding: Rounding,
+    /// How it became an amount in the reporting currency; none where there is none, or no rate.
+    pub reporting: Option<ConvertedLine>,
 }
 
 /// How an exact amount was fitted.
@@ -150,6 +156,7 @@ fn one(
     exponent: u32,
     wanted: &impl Fn(&LineKey) -> bool,
 ) -> Result<Explained, ExplainError> {
+    let reporting = Conversion::of(statement)?;
     let mut lines = Vec::new();
     for line in &statement.lines {
         let steps: Vec<Step> = hourly.remove(&line.key).unwrap_or_default().into_values().collect();
@@ -165,11 +172,12 @@ fn one(
         }
         if wanted(&line.key) {
             let rounding = rounding(line, exponent)?;
-            lines.push(ExplainedLine { line: line.clone(), steps, month, rounding });
+            let reporting = reporting.as_ref().map(|conversion| conversion.line(line)).transpose()?.flatten();
+            lines.push(ExplainedLine { line: line.clone(), steps, month, rounding, reporting });
         }
     }
     let (cost_center, exact) = (statement.cost_center.clone(), statement.exact);
-    Ok(Explained { cost_center, exact, amount: statement.amount, lines })
+    Ok(Explained { cost_center, exact, amount: statement.amount, reporting, lines })
 }
 
 fn rounding(line: &Line, exponent: u32) -> Result<Rounding, Overflow> {

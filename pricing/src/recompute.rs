@@ -66,13 +66,22 @@ impl Fold {
     /// Adds a charge of one of its hours or days.
     pub fn charge(&mut self, charge: Charge) -> Result<(), NotRated> {
         self.hours = self.hours.checked_add(charge.amount)?;
-        let charge = Charge { namespace: None, ..charge };
+        self.line(Charge { namespace: None, ..charge })
+    }
+
+    fn line(&mut self, charge: Charge) -> Result<(), NotRated> {
         if let Some(line) = self.lines.get_mut(&charge.key) {
             line.absorb(&charge)?;
         } else {
             self.lines.insert(charge.key.clone(), charge);
         }
         Ok(())
+    }
+
+    /// Adds what came in of its other hours.
+    pub fn join(&mut self, other: Self) -> Result<(), NotRated> {
+        self.hours = self.hours.checked_add(other.hours)?;
+        other.lines.into_values().try_for_each(|charge| self.line(charge))
     }
 
     /// The statements, proven to add up. `facts` are of the owners of all its hours.

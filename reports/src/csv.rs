@@ -38,7 +38,7 @@ where
         let statement = statement.borrow();
         order.next(statement)?;
         match &mut groups {
-            Some(groups) => groups.add(month, &statement.lines)?,
+            Some(groups) => groups.add(month, statement)?,
             None => lines(definition, month, statement, &mut rows)?,
         }
     }

@@ -41,10 +41,20 @@ pub(crate) enum Value {
 /// What is summed, over which lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Sum {
-    /// A quantity of this unit, or the amount.
-    pub(crate) unit: Option<Unit>,
+    pub(crate) of: Measure,
     /// Lines of these kinds; of all where it is empty.
     pub(crate) kinds: Vec<Kind>,
+}
+
+/// What of a line is summed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Measure {
+    /// The amount.
+    Amount,
+    /// The amount in the reporting currency, of which a cost centre has one.
+    Reporting,
+    /// A quantity of this unit.
+    Quantity(Unit),
 }
 
 impl Definition {

@@ -7,16 +7,16 @@
 
 use defray_pricing::Overflow;
 use defray_pricing::decimal;
-use defray_pricing::money::Money;
-use defray_pricing::quantity::{QUANTITY_SCALE, Unit};
-use defray_pricing::statement::Line;
+use defray_pricing::money::{Currency, Money};
+use defray_pricing::quantity::QUANTITY_SCALE;
+use defray_pricing::statement::{Line, Statement};
 use polars::prelude::{
     Column as Series, DataFrame, Expr, IntoLazy, PolarsError, SortMultipleOptions, UnionArgs, col, concat,
     lit, when,
 };
 
 use crate::cell;
-use crate::definition::{Column, Definition, Field, Sum, Value};
+use crate::definition::{Column, Definition, Field, Measure, Sum, Value};
 use crate::error::WriteError;
 use crate::month::Month;
 
@@ -27,6 +27,10 @@ const KIND: &str = "kind";
 const UNIT: &str = "unit";
 const AMOUNT: &str = "amount";
 const QUANTITY: &str = "quantity";
+const REPORTING: &str = "reporting";
+
+/// What every line of a cost centre has alike.
+const ALIKE: [Field; 2] = [Field::ReportingCurrency, Field::ExchangeRate];
 
 /// Why lines could not be grouped.
 #[derive(Debug, thiserror::Error)]
@@ -52,24 +56,28 @@ pub(crate) struct Groups<'a> {
     folded: Option<DataFrame>,
     amounts: Magnitude,
     quantities: Magnitude,
+    reporting: Magnitude,
 }
 
 impl<'a> Groups<'a> {
     pub(crate) fn new(definition: &'a Definition) -> Self {
-        Self { definition, folded: None, amounts: Magnitude::default(), quantities: Magnitude::default() }
+        let (amounts, quantities, reporting) = Default::default();
+        Self { definition, folded: None, amounts, quantities, reporting }
     }
 
-    /// Folds lines in.
-    pub(crate) fn add(&mut self, month: &Month, lines: &[Line]) -> Result<(), GroupError> {
-        for batch in lines.chunks(BATCH) {
-            let frame = self.frame(month, batch)?;
-            let sums: Vec<Expr> =
-                self.sums().map(|(index, sum)| expression(sum).alias(measure(index))).collect();
+    /// Folds a statement in.
+    pub(crate) fn add(&mut self, month: &Month, statement: &Statement) -> Result<(), GroupError> {
+        let alike = || ALIKE.iter().map(|field| col(field.name()).first());
+        for batch in statement.lines.chunks(BATCH) {
+            let frame = self.frame(month, statement, batch)?;
+            let sums = self.sums().map(|(index, sum)| expression(sum).alias(measure(index)));
+            let sums: Vec<Expr> = sums.chain(alike()).collect();
             let batch = frame.lazy().group_by(self.keys()).agg(sums);
             let folded = match self.folded.take() {
                 None => batch,
                 Some(before) => {
-                    let again: Vec<Expr> = self.sums().map(|(index, _)| col(measure(index)).sum()).collect();
+                    let again = self.sums().map(|(index, _)| col(measure(index)).sum());
+                    let again: Vec<Expr> = again.chain(alike()).collect();
                     concat([before.lazy(), batch], UnionArgs::default())?.group_by(self.keys()).agg(again)
                 }
             };
@@ -97,21 +105,35 @@ impl<'a> Groups<'a> {
             }
             Value::Sum(sum) => {
                 let value = i128::from(sorted.column(&measure(index))?.i64()?.get(row).unwrap_or_default());
-                if sum.unit.is_some() {
-                    return Ok(decimal::format(value, QUANTITY_SCALE, QUANTITY_SCALE));
+                let money = |exponent: u32| {
+                    Ok(Money::from_minor(value, exponent).map(|money| money.format(exponent))?)
+                };
+                match sum.of {
+                    Measure::Quantity(_) => Ok(decimal::format(value, QUANTITY_SCALE, QUANTITY_SCALE)),
+                    Measure::Amount => money(month.currency.exponent()),
+                    // Without a rate there is no amount, which is not zero.
+                    Measure::Reporting => match converted(sorted, row)? {
+                        Some(currency) => money(currency.exponent()),
+                        None => Ok(String::new()),
+                    },
                 }
-                let exponent = month.currency.exponent();
-                Ok(Money::from_minor(value, exponent)?.format(exponent))
             }
         };
         self.definition.columns.iter().enumerate().map(cell).collect()
     }
 
     /// The lines as whole numbers, beside what they are grouped by.
-    fn frame(&mut self, month: &Month, lines: &[Line]) -> Result<DataFrame, GroupError> {
-        let mut amounts = Vec::with_capacity(lines.len());
-        let mut quantities = Vec::with_capacity(lines.len());
+    fn frame(
+        &mut self,
+        month: &Month,
+        statement: &Statement,
+        lines: &[Line],
+    ) -> Result<DataFrame, GroupError> {
+        let exponent = statement.reporting.map_or(0, |reporting| reporting.currency.exponent());
+        let [mut amounts, mut quantities, mut reporting] = [(); 3].map(|()| Vec::with_capacity(lines.len()));
         for line in lines {
+            let minor = line.reporting.unwrap_or_default().to_minor_half_away(exponent)?;
+            reporting.push(self.reporting.take(minor)?);
             let minor = line.amount.to_minor_half_away(month.currency.exponent())?;
             amounts.push(self.amounts.take(minor)?);
             let micros = line.quantity.map_or(0, |(quantity, _)| quantity.micros());
@@ -132,6 +154,8 @@ impl<'a> Groups<'a> {
         columns.push(text(UNIT, &|line| line.quantity.map(|(_, unit)| unit.to_string()).unwrap_or_default()));
         columns.push(Series::new(AMOUNT.into(), amounts));
         columns.push(Series::new(QUANTITY.into(), quantities));
+        columns.push(Series::new(REPORTING.into(), reporting));
+        columns.extend(ALIKE.map(|field| text(field.name(), &|_| field.of_statement(statement))));
         Ok(DataFrame::new_infer_height(columns)?)
     }
 
@@ -172,10 +196,23 @@ fn measure(index: usize) -> String {
     format!("sum {index}")
 }
 
+/// The currency into which the lines of a group were converted, if they were.
+fn converted(sorted: &DataFrame, row: usize) -> Result<Option<Currency>, GroupError> {
+    let text = |field: Field| Ok::<_, PolarsError>(sorted.column(field.name())?.str()?.get(row));
+    let (currency, rate) = (text(Field::ReportingCurrency)?, text(Field::ExchangeRate)?);
+    let rated = rate.is_some_and(|rate| !rate.is_empty());
+    Ok(currency.filter(|_| rated).and_then(|currency| currency.parse().ok()))
+}
+
 fn expression(sum: &Sum) -> Expr {
-    let of = col(if sum.unit.is_some() { QUANTITY } else { AMOUNT });
+    let (of, unit) = match sum.of {
+        Measure::Amount => (AMOUNT, None),
+        Measure::Reporting => (REPORTING, None),
+        Measure::Quantity(unit) => (QUANTITY, Some(unit)),
+    };
+    let of = col(of);
     let kinds = sum.kinds.iter().map(|kind| col(KIND).eq(lit(kind.as_str()))).reduce(Expr::or);
-    let unit = sum.unit.map(|unit: Unit| col(UNIT).eq(lit(unit.as_str())));
+    let unit = unit.map(|unit| col(UNIT).eq(lit(unit.as_str())));
     match (kinds, unit) {
         (None, None) => of.sum(),
         (Some(condition), None) | (None, Some(condition)) => {

@@ -4,7 +4,9 @@ use std::io;
 
 use defray_pricing::charge::Kind;
 use defray_pricing::decimal;
-use defray_pricing::diff::{Change, Diff, LineDiff, Side, StatementDiff, Threshold};
+use defray_pricing::diff::{
+    Change, Diff, LineDiff, Reported, ReportedChange, Side, StatementDiff, Threshold,
+};
 use defray_pricing::digest::Digest;
 use defray_pricing::money::Money;
 
@@ -77,10 +79,45 @@ impl PriceDiff {
         Ok(above.into_iter().map(|of| of.map_or_else(|| "the total".to_owned(), name)).collect())
     }
 
-    /// Statements that moved.
+    /// Statements that moved, in the book's currency or in another.
     fn moved(&self) -> impl Iterator<Item = &StatementDiff> {
-        self.diff.statements.iter().filter(|statement| !statement.change.difference.is_zero())
+        self.diff.statements.iter().filter(|statement| {
+            let reported = statement.reporting.as_ref().is_some_and(ReportedChange::moved);
+            reported || !statement.change.difference.is_zero()
+        })
     }
+
+    /// Statements that either book shows in a reporting currency too.
+    fn reported(&self) -> impl Iterator<Item = (&StatementDiff, &ReportedChange)> {
+        let statements = self.diff.statements.iter();
+        statements.filter_map(|statement| Some((statement, statement.reporting.as_ref()?)))
+    }
+}
+
+/// Old, new and difference in a reporting currency, each with its currency, for reading.
+fn reported(change: &ReportedChange) -> [String; 3] {
+    let side = |side: Option<Reported>| match side {
+        None => "none".to_owned(),
+        Some(Reported { currency, amount: None, .. }) => format!("no rate for {currency}"),
+        Some(Reported { currency, rate, amount: Some(amount) }) => {
+            let at = rate.map(|rate| format!(" at {rate}")).unwrap_or_default();
+            format!("{} {currency}{at}", amount.format(currency.exponent()))
+        }
+    };
+    let difference = change.difference.zip(change.currency()).map(|(difference, currency)| {
+        let sign = if difference.attos() > 0 { "+" } else { "" };
+        format!("{sign}{} {currency}", difference.format(currency.exponent()))
+    });
+    [side(change.old), side(change.new), difference.unwrap_or_default()]
+}
+
+/// A line in its statement's reporting currency, for reading; nothing where the two sides have none in common.
+fn reported_line(statement: &StatementDiff, line: &LineDiff) -> String {
+    let currency = statement.reporting.as_ref().and_then(ReportedChange::currency);
+    currency.zip(line.reporting).map_or_else(String::new, |(currency, change)| {
+        let [old, new] = [change.old, change.new].map(|amount| amount.format(currency.exponent()));
+        format!("{old} -> {new} {currency}")
+    })
 }
 
 /// A change in percent with two decimals, for reading; `new` where there was nothing.
@@ -112,9 +149,12 @@ fn prices(line: &LineDiff) -> String {
     }
 }
 
-/// Lines of a statement that moved by a minor unit at least, and how many moved by less.
+/// Lines of a statement that moved by a minor unit at least, in whichever currency, and how many moved by less.
 fn told(statement: &StatementDiff) -> (Vec<&LineDiff>, usize) {
-    let visible = |line: &&LineDiff| !line.change.difference.is_zero() || line.key.kind == Kind::Unpriced;
+    let visible = |line: &&LineDiff| {
+        let reported = line.reporting.is_some_and(|change| !change.difference.is_zero());
+        reported || !line.change.difference.is_zero() || line.key.kind == Kind::Unpriced
+    };
     let shown: Vec<&LineDiff> = statement.lines.iter().filter(visible).collect();
     let hidden = statement.lines.len().saturating_sub(shown.len());
     (shown, hidden)

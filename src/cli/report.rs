@@ -18,9 +18,8 @@ use crate::month;
 /// Reads the month and writes it.
 pub(super) async fn run(arguments: &Report, config: Option<&Config>) -> Result<(), Failure> {
     let (location, zone) = place(arguments, config)?;
-    let ledger = Ledger::open_existing(&location)
-        .await
-        .with_context(|| format!("opening the ledger at {location}"))?;
+    let ledger =
+        Ledger::open_beside(&location).await.with_context(|| format!("opening the ledger at {location}"))?;
     let result = write(arguments, &ledger, zone).await;
     ledger.close().await;
     result

@@ -86,6 +86,12 @@ pub enum Error {
     /// Too many large answers are being written.
     #[error("too much is being written or rated again; try again shortly")]
     Busy,
+    /// A month takes longer to rate again than a request may.
+    #[error(
+        "rating the month again takes longer than a request may; ask on the command line, where it may take its \
+         time: `defray explain`, `defray price diff`, `defray estimate`"
+    )]
+    MonthTooLarge,
     /// The ledger could not be read.
     #[error("the ledger could not be read")]
     Ledger(#[from] LedgerError),
@@ -139,6 +145,9 @@ impl Error {
             Self::NoDestination => (StatusCode::NOT_FOUND, "no-destination", "No destination configured"),
             Self::TooLarge(_) => (StatusCode::UNPROCESSABLE_ENTITY, "too-large", "Answer too large"),
             Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy", "Busy"),
+            Self::MonthTooLarge => {
+                (StatusCode::SERVICE_UNAVAILABLE, "month-too-large", "Too large a month for a request")
+            }
             Self::Ledger(LedgerError::OutOfScope(_)) => {
                 (StatusCode::FORBIDDEN, "forbidden", "Not yours to read")
             }

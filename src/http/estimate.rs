@@ -47,10 +47,10 @@ pub(super) async fn tenant(
     let proposal =
         Proposal::parse("tenant", &text).map_err(|problems| Error::Tenant(yaml::told(&problems)))?;
     let place = Place::take(&state).await?;
-    let (rerate, turn) = state.rerate().await?;
     let in_force = Arc::clone(&state.book.borrow());
-    let estimate = rerate.estimate(proposal, &wishes, Some(&in_force)).await?;
-    drop(turn);
+    let estimated =
+        state.rerate(|rerate| async move { Ok(rerate.estimate(proposal, &wishes, Some(&in_force)).await?) });
+    let estimate = estimated.await?;
     let demo = state.demo;
     let document = Document { content_type: "application/json", disposition: None, cache: "no-store" };
     respond(&state, place, &headers, document, move |out| {

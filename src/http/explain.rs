@@ -39,15 +39,17 @@ pub(super) async fn tenant(
         return Err(missing());
     }
     let place = Place::take(&state).await?;
-    let (rerate, turn) = state.rerate().await?;
-    let month = rerate.stored(period).await?;
     let question = Question { tenant: name, cost_center: cost_center.map(Into::into), by_hour };
-    let explanation = rerate.explain(&month, question, |line| has_words(line, &words)).await?;
-    drop(turn);
+    let explained = state.rerate(|rerate| async move {
+        let month = rerate.stored(period).await?;
+        let explanation = rerate.explain(&month, question, |line| has_words(line, &words)).await?;
+        Ok((explanation, month.current))
+    });
+    let (explanation, of_stored) = explained.await?;
     if explanation.statements.is_empty() {
         return Err(missing());
     }
-    let shown = explanation::Explained { explanation, of_stored: month.current, demo: state.demo };
+    let shown = explanation::Explained { explanation, of_stored, demo: state.demo };
     let document =
         Document { content_type: "application/json", disposition: None, cache: "private, no-cache" };
     respond(&state, place, &headers, document, move |out| {

@@ -46,29 +46,30 @@ pub(super) async fn diff(
     let period = months::period(&period.unwrap_or_default())?;
     let text = yaml::text(&headers, body, MOST_BYTES).await?;
     let place = Place::take(&state).await?;
-    let (rerate, turn) = state.rerate().await?;
     // Some megabytes of YAML are no work for a thread that others wait for.
     let zone = state.zone;
     let book = state.supervisor.blocking("read a book", move || read(&text, zone, edition.as_deref())).await;
     let book = book.map_err(|error| Error::Internal(error.to_string()))??;
-    let month = rerate.stored(period).await?;
-    let old = if month.current {
-        month.record.statements.clone()
-    } else {
-        rerate.as_it_was(&month, Unwatched).await?.0
-    };
-    let new_book = Book { digest: book.digest, versions: versions(&book, &month.plans.days) };
-    let (new, Unwatched) = rerate.under(&month, book, Unwatched).await?;
-    drop(turn);
-    let diff = diff::diff(&old, &new).map_err(|error| Error::Sent(error.to_string()))?;
-    let shown = PriceDiff {
-        diff,
-        old: Book { digest: month.record.book_digest, versions: month.record.book_versions },
-        new: new_book,
-        old_is_stored: month.current,
-        threshold,
-        demo: state.demo,
-    };
+    let demo = state.demo;
+    let shown = state.rerate(|rerate| async move {
+        let month = rerate.stored(period).await?;
+        let old = if month.current {
+            month.record.statements.clone()
+        } else {
+            rerate.as_it_was(&month, Unwatched).await?.0
+        };
+        let new_book = Book { digest: book.digest, versions: versions(&book, &month.plans.days) };
+        let (new, Unwatched) = rerate.under(&month, book, Unwatched).await?;
+        Ok(PriceDiff {
+            diff: diff::diff(&old, &new).map_err(|error| Error::Sent(error.to_string()))?,
+            old: Book { digest: month.record.book_digest, versions: month.record.book_versions },
+            new: new_book,
+            old_is_stored: month.current,
+            threshold,
+            demo,
+        })
+    });
+    let shown = shown.await?;
     let document = Document { content_type: "application/json", disposition: None, cache: "no-store" };
     respond(&state, place, &headers, document, move |out| {
         price_diff::json(&shown, out).map_err(|error| Error::Internal(error.to_string()))

@@ -110,8 +110,14 @@ pub enum NotAgain {
     Other(anyhow::Error),
 }
 
-/// Looks at the hours of a month as they are rated, one after the other.
-pub trait Watch: Send + 'static {
+/// Looks at the hours of a month as they are rated: one after the other within a day, days in any order.
+pub trait Watch: Sized + Send + 'static {
+    /// Another that looks for the same, at other days.
+    fn beside(&self) -> Self;
+
+    /// Takes over what another saw.
+    fn join(&mut self, other: Self) -> Result<(), NotRated>;
+
     /// An hour: who owned what, what was used.
     fn hour(
         &mut self,
@@ -137,9 +143,25 @@ pub trait Watch: Send + 'static {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Unwatched;
 
-impl Watch for Unwatched {}
+impl Watch for Unwatched {
+    fn beside(&self) -> Self {
+        *self
+    }
+
+    fn join(&mut self, Self: Self) -> Result<(), NotRated> {
+        Ok(())
+    }
+}
 
 impl Watch for Recorder {
+    fn beside(&self) -> Self {
+        Self::beside(self)
+    }
+
+    fn join(&mut self, other: Self) -> Result<(), NotRated> {
+        Ok(Self::join(self, other)?)
+    }
+
     fn hour(
         &mut self,
         book: &PriceBook,
@@ -158,6 +180,10 @@ impl Watch for Recorder {
         fold.finish_traced(book, facts, self)
     }
 }
+
+/// How many days are rated at the same time: one is read while the other is rated, and no more than these are
+/// in memory, however long the month is.
+const LANES: usize = 2;
 
 /// What is to be explained.
 #[derive(Debug, Clone)]
@@ -275,8 +301,32 @@ impl Rerate {
         plans: &Plans,
         watch: W,
     ) -> Result<(PeriodStatements, W), NotAgain> {
-        let mut state = (Fold::new(month.record.statements.period), watch);
-        for plan in &plans.days {
+        let empty = || (Fold::new(month.record.statements.period), watch.beside());
+        let lanes = (0..LANES).map(|first| self.lane(month, view, plans, first, empty()));
+        let lanes = futures::future::try_join_all(lanes).await?;
+        let (book, facts) = (Arc::clone(&view.book), plans.facts.clone());
+        let mut all = (Fold::new(month.record.statements.period), watch);
+        let work = move || {
+            for (fold, seen) in lanes {
+                all.0.join(fold)?;
+                all.1.join(seen)?;
+            }
+            let (fold, mut watch) = all;
+            watch.month(&book, &facts, fold).map(|statements| (statements, watch))
+        };
+        Ok(self.supervisor.blocking("fold month again", work).await??)
+    }
+
+    /// Its share of the days, one after the other.
+    async fn lane<W: Watch>(
+        &self,
+        month: &StoredMonth,
+        view: &View,
+        plans: &Plans,
+        first: usize,
+        mut state: (Fold, W),
+    ) -> Result<(Fold, W), NotAgain> {
+        for plan in plans.days.iter().skip(first).step_by(LANES) {
             let range = self.zone.hours_of_day(plan.day);
             let usage = self.ledger.usage_with_digests(&Scope::everything(), range).await?;
             let usage = as_planned(&month.entries, usage).ok_or(NotAgain::Revised(plan.day))?;
@@ -284,10 +334,7 @@ impl Rerate {
             let work = move || day(&view, &plan, usage, state);
             state = self.supervisor.blocking("rate day again", work).await??;
         }
-        let (fold, mut watch) = state;
-        let (book, facts) = (Arc::clone(&view.book), plans.facts.clone());
-        let work = move || watch.month(&book, &facts, fold).map(|statements| (statements, watch));
-        Ok(self.supervisor.blocking("fold month again", work).await??)
+        Ok(state)
     }
 }
 

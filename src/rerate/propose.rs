@@ -40,6 +40,16 @@ struct Joined {
 }
 
 impl Watch for Joined {
+    fn beside(&self) -> Self {
+        // All are made before any has seen an hour.
+        Self { joining: self.joining.clone(), facts: self.facts.clone() }
+    }
+
+    fn join(&mut self, other: Self) -> Result<(), NotRated> {
+        self.facts.join(other.facts);
+        Ok(())
+    }
+
     fn hour(
         &mut self,
         book: &PriceBook,

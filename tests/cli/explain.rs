@@ -1,6 +1,7 @@
 //! Why a tenant pays what it pays.
 
-use super::{Site, defray, err, out};
+use super::{Site, defray, err, in_yen, out};
+use crate::rated::BOOK;
 
 fn explain(site: &Site, more: &[&str]) -> std::process::Output {
     let config = site.config();
@@ -57,4 +58,41 @@ async fn whoever_has_no_statement_is_told_so() {
         assert_eq!(output.status.code(), Some(1));
         assert!(err(&output).contains(told), "{}", err(&output));
     }
+}
+
+/// 3725 EUR x 163.52 are 609112 JPY: 817.6 for cores and 608294.4 for the licence, so cores get the one that misses.
+#[tokio::test]
+async fn a_reporting_currency_is_the_end_of_the_chain() {
+    let site = Site::rated_by(&in_yen(BOOK, "163.52")).await;
+    let output = explain(&site, &["--tenant", "beta"]);
+    let told = out(&output);
+    let words = told.split_whitespace().collect::<Vec<_>>().join(" ");
+    for wanted in [
+        "x 163.52 (currencies.JPY.2026-10 of the price book) is exactly 609112 JPY, rounded half away from zero: \
+         609112 JPY",
+        "x 163.52 is exactly 817.6 JPY; cut to 817 (0.6 left), and one minor unit as one of the largest \
+         remainders: 818 JPY",
+        "these add up to exactly 3720; cut to 3720.00 (0 left): 3720.00",
+        "x 163.52 is exactly 608294.4 JPY; cut to 608294 (0.4 left): 608294 JPY",
+    ] {
+        assert!(words.contains(wanted), "`{wanted}` is not in\n{told}");
+    }
+    let json = explain(&site, &["--tenant", "beta", "--format", "json", "--line", "cpu"]);
+    let json: serde_json::Value = serde_json::from_str(&out(&json)).unwrap();
+    let statement = &json["statements"][0];
+    assert_eq!(
+        statement["reporting"],
+        serde_json::json!({
+            "currency": "JPY", "rate": "163.52", "rate_from": "currencies.JPY.2026-10", "exact": "609112",
+            "amount": "609112",
+        })
+    );
+    let line = &statement["lines"][0]["reporting"];
+    assert_eq!((&line["exact"], &line["amount"]), (&"817.6".into(), &"818".into()));
+    let alpha = out(&explain(&site, &["--tenant", "alpha"]));
+    assert!(!alpha.contains("JPY"), "CC-1 is in the book's currency alone: {alpha}");
+    // Without a rate for the month the currency is shown, and what is missing.
+    let site = Site::rated_by(&in_yen(BOOK, "163.52").replace("2026-10", "2026-09")).await;
+    let told = out(&explain(&site, &["--tenant", "beta"]));
+    assert!(told.contains("in JPY: no rate; the price book has no currencies.JPY.2026-10"), "{told}");
 }

@@ -1,6 +1,6 @@
 //! Trying and checking price books on a month that happened.
 
-use super::{Site, defray, err, out};
+use super::{Site, defray, err, in_yen, out};
 use crate::rated::{self, BOOK};
 
 /// `defray price diff` on the site's October.
@@ -194,4 +194,44 @@ fn the_schema_that_is_printed_is_the_one_in_the_folder_of_books() {
     let output = defray(&["price", "schema"]);
     assert_eq!(output.status.code(), Some(0), "{}", err(&output));
     assert_eq!(out(&output), include_str!("../../pricing/books/schema.json"));
+}
+
+/// `beta` costs 3725 EUR in both books; only the rate of its reporting currency differs.
+#[tokio::test]
+async fn a_rate_that_differs_shows_in_every_format_though_no_amount_of_the_book_moves() {
+    let site = Site::rated_by(&in_yen(BOOK, "163.52")).await;
+    let new = in_yen(BOOK, "170");
+    has(
+        &out(&diff(&site, &new, &[])),
+        &[
+            "CC-2 beta 3725.00 3725.00 0.00",
+            "In reporting currencies",
+            "CC-2 beta 609112 JPY at 163.52 633250 JPY at 170 +24138 JPY",
+            "CC-2 / beta 0.00",
+            "compute default/m5/on-demand cpu, c 0.5 5.00 5.00 0.00 818 -> 850 JPY",
+        ],
+    );
+    has(
+        &out(&diff(&site, &new, &["--format", "markdown"])),
+        &[
+            "| CC-2 | beta | 609112 JPY at 163.52 | 633250 JPY at 170 | +24138 JPY |",
+            "| 5.00 | 5.00 | 0.00 | 818 -> 850 JPY |",
+        ],
+    );
+    let json: serde_json::Value =
+        serde_json::from_str(&out(&diff(&site, &new, &["--format", "json"]))).unwrap();
+    let beta = &json["statements"][1];
+    assert_eq!((&beta["tenant"], &beta["difference"]), (&"beta".into(), &"0.00".into()));
+    let reporting = serde_json::json!({
+        "old": {"currency": "JPY", "rate": "163.52", "amount": "609112"},
+        "new": {"currency": "JPY", "rate": "170", "amount": "633250"},
+        "difference": "24138",
+    });
+    assert_eq!((&beta["reporting"], &json["cost_centers"][1]["reporting"]), (&reporting, &reporting));
+    assert_eq!(beta["lines"][0]["reporting"]["difference"], "32");
+    assert_eq!(json["statements"][0]["reporting"], serde_json::Value::Null);
+    // Nothing of the kind stands where neither book names a currency.
+    let site = Site::rated().await;
+    let plain = out(&diff(&site, &BOOK.replace("0.50", "0.75"), &["--format", "markdown"]));
+    assert!(!plain.contains("reported"), "{plain}");
 }

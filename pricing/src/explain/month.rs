@@ -5,21 +5,43 @@ use crate::charge::Charge;
 use crate::money::Money;
 use crate::statement::{MonthRule, MonthStep};
 
-/// A part of what was computed for a cost centre: whole x own base / all bases.
+/// A part of what was computed for a cost centre.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MonthReason {
     /// By which rule.
     pub rule: MonthRule,
     /// What it comes to for the cost centre.
     pub whole: Money,
-    /// What it acts on, of this tenant. What is below zero takes no part.
-    pub base: Money,
-    /// What it acts on, of all the cost centre's tenants.
-    pub bases: Money,
-    /// How many tenants that is.
-    pub tenants: usize,
+    /// How that fell on its tenants.
+    pub split: Split,
     /// This tenant's part.
     pub amount: Money,
+}
+
+/// How something that was computed for a cost centre falls on its tenants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Split {
+    /// It is one tenant's alone.
+    Alone,
+    /// Each has the difference of its own lines, cut to 1e-9 together with the others'.
+    Own {
+        /// The difference, exact.
+        difference: Money,
+    },
+    /// Whole x own base / all bases. Who has nothing above zero takes no part, and is in neither.
+    Proportional {
+        /// What it acts on, of this tenant.
+        base: Money,
+        /// What it acts on, of everyone who takes part.
+        bases: Money,
+        /// How many that are.
+        tenants: usize,
+    },
+    /// Nobody has anything above zero that it could act on, so all bear the same.
+    Even {
+        /// How many tenants there are.
+        tenants: usize,
+    },
 }
 
 impl MonthReason {
@@ -27,10 +49,26 @@ impl MonthReason {
         Ok(Self {
             rule: step.rule.clone(),
             whole: Money::from_nanos(step.whole)?,
-            base: step.bases.get(&charge.key.tenant).copied().unwrap_or_default(),
-            bases: Money::sum(step.bases.values().copied())?,
-            tenants: step.bases.len(),
+            split: Split::of(charge, step)?,
             amount: charge.amount,
         })
+    }
+}
+
+impl Split {
+    fn of(charge: &Charge, step: &MonthStep<'_>) -> Result<Self, Overflow> {
+        let own = step.bases.get(&charge.key.tenant).copied().unwrap_or_default();
+        if step.bases.is_empty() {
+            return Ok(Self::Alone);
+        }
+        if matches!(step.rule, MonthRule::Override { .. }) {
+            return Ok(Self::Own { difference: own });
+        }
+        let taking: Vec<Money> = step.bases.values().copied().filter(|base| *base > Money::ZERO).collect();
+        if taking.is_empty() {
+            return Ok(Self::Even { tenants: step.bases.len() });
+        }
+        let tenants = taking.len();
+        Ok(Self::Proportional { base: own, bases: Money::sum(taking)?, tenants })
     }
 }

@@ -42,6 +42,38 @@ impl Recorder {
             month: Monthly::new(),
         }
     }
+
+    /// Another that listens for the same, and has heard nothing yet.
+    #[must_use]
+    pub fn beside(&self) -> Self {
+        let (lines, month) = (BTreeMap::new(), Monthly::new());
+        let (tenant, editions) = (self.tenant.clone(), self.editions.clone());
+        Self { tenant, by_hour: self.by_hour, zone: self.zone, book: self.book, editions, lines, month }
+    }
+
+    /// Adds what another heard of other hours.
+    pub fn join(&mut self, other: Self) -> Result<(), Overflow> {
+        for (line, steps) in other.lines {
+            for step in steps.into_values() {
+                self.step(&line, step)?;
+            }
+        }
+        for (line, reasons) in other.month {
+            self.month.entry(line).or_default().extend(reasons);
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, line: &LineKey, step: Step) -> Result<(), Overflow> {
+        let steps = self.lines.entry(line.clone()).or_default();
+        match steps.entry(step.key.clone()) {
+            Entry::Vacant(entry) => {
+                entry.insert(step);
+                Ok(())
+            }
+            Entry::Occupied(mut entry) => entry.get_mut().add(&step, line),
+        }
+    }
 }
 
 impl Trace for Recorder {
@@ -52,14 +84,7 @@ impl Trace for Recorder {
         let in_force = self.editions.partition_point(|edition| edition.effective_from <= hour);
         let place = (self.zone.day_of(hour), self.by_hour.then_some(hour), in_force.saturating_sub(1));
         let step = Step::of(hour, place, charge, how)?;
-        let steps = self.lines.entry(charge.key.clone()).or_default();
-        match steps.entry(step.key.clone()) {
-            Entry::Vacant(entry) => {
-                entry.insert(step);
-            }
-            Entry::Occupied(mut entry) => entry.get_mut().add(&step, charge)?,
-        }
-        Ok(())
+        self.step(&charge.key, step)
     }
 }
 

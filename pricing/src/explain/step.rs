@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 
 use crate::Overflow;
 use crate::book::{Base, MeteredRate, MonthlyAmount, Policy};
-use crate::charge::Charge;
+use crate::charge::{Charge, LineKey};
 use crate::money::{Money, UnitPrice};
 use crate::names::{CostCenter, Namespace};
 use crate::quantity::{Quantity, Unit};
@@ -35,7 +35,7 @@ pub struct Step {
     pub key: StepKey,
     /// Of how many hours it is the sum.
     pub hours: u32,
-    /// The last of them.
+    /// The one that came last.
     pub(super) latest: Hour,
     /// How much of what.
     pub quantity: Option<(Quantity, Unit)>,
@@ -182,17 +182,16 @@ impl Step {
         Ok(Self { key, hours: 1, latest: hour, quantity: charge.quantity, amount: charge.amount, reason })
     }
 
-    /// Adds another charge of this hour, or one of a later hour.
-    pub(super) fn add(&mut self, other: &Self, charge: &Charge) -> Result<(), Overflow> {
+    /// Adds another charge of this hour, or what is known of other hours.
+    pub(super) fn add(&mut self, other: &Self, line: &LineKey) -> Result<(), Overflow> {
         if self.latest != other.latest {
             self.hours = self.hours.checked_add(other.hours).ok_or(WHAT)?;
             self.latest = other.latest;
         }
-        self.quantity =
-            add_quantities(self.quantity, other.quantity, &charge.key).map_err(|error| match error {
-                RatingError::Overflow(overflow) => overflow,
-                _ => Overflow("quantities of two units"),
-            })?;
+        self.quantity = add_quantities(self.quantity, other.quantity, line).map_err(|error| match error {
+            RatingError::Overflow(overflow) => overflow,
+            _ => Overflow("quantities of two units"),
+        })?;
         self.amount = self.amount.checked_add(other.amount)?;
         match (&mut self.reason, &other.reason) {
             (Reason::NodeShare(sum), Reason::NodeShare(more)) => sum.add(more),

@@ -1,6 +1,7 @@
 //! Who existed when in a month: what acts on the month asks for it, and no charge can tell it, for a tenant
 //! without usage has none.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashSet};
 
 use chrono::NaiveDate;
@@ -72,6 +73,22 @@ impl MonthFacts {
         }
     }
 
+    /// Adds what was gathered of other hours.
+    pub fn join(&mut self, other: Self) {
+        for (cost_center, tenants) in other.on {
+            let own = entry(&mut self.on, &cost_center);
+            for (tenant, hours) in tenants {
+                entry(own, &tenant).merge(&hours);
+            }
+        }
+        for (tenant, theirs) in other.lives {
+            match self.lives.entry(tenant) {
+                Entry::Vacant(vacant) => drop(vacant.insert(theirs)),
+                Entry::Occupied(mut own) => own.get_mut().join(theirs),
+            }
+        }
+    }
+
     /// The hours in which a cost centre had a tenant, earliest first.
     pub fn hours_of(&self, cost_center: &CostCenter) -> Vec<Hour> {
         let mut all = Hours::default();
@@ -103,6 +120,20 @@ impl MonthFacts {
         let life = self.lives.get(tenant)?;
         let by_then = life.days.range(..=day).next_back().map(|(_, last)| last);
         Some(&by_then.unwrap_or(&life.first).1)
+    }
+}
+
+impl Life {
+    fn join(&mut self, other: Self) {
+        if other.first.0 < self.first.0 {
+            self.first = other.first;
+        }
+        for (day, last) in other.days {
+            let own = self.days.entry(day).or_insert_with(|| last.clone());
+            if own.0 < last.0 {
+                *own = last;
+            }
+        }
     }
 }
 

@@ -33,7 +33,7 @@ pub(super) fn convert(
 ) -> Result<Converted, Overflow> {
     let exponent = currency.exponent();
     let exact: Result<Vec<I256>, Overflow> =
-        statement.lines.iter().map(|line| rate.times(line.exact)).collect();
+        statement.lines.iter().map(|line| rate.times(line.exact).map(|product| product.0)).collect();
     let (total, minors) = fitted(&exact?, unit(PRODUCT_SCALE, exponent)?)?;
     for (line, minor) in statement.lines.iter_mut().zip(minors) {
         line.reporting = Some(Money::from_minor(minor, exponent)?);

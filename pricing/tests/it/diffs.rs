@@ -1,8 +1,8 @@
 //! Two results of one month, held against each other.
 
-use defray_pricing::book::PriceBook;
+use defray_pricing::book::{PriceBook, Terms};
 use defray_pricing::charge::Kind;
-use defray_pricing::diff::{Diff, DiffError, diff};
+use defray_pricing::diff::{Diff, DiffError, Reported, ReportedChange, diff};
 use defray_pricing::money::Money;
 use defray_pricing::rating::rate;
 use defray_pricing::statement::{MonthFacts, PeriodStatements, build};
@@ -70,6 +70,76 @@ fn what_loses_its_price_is_told_apart_from_what_becomes_cheap() {
     assert_eq!(back.newly_unpriced().count(), 0);
 }
 
+/// `a` is on CC-a and `b` on CC-b; the book shows CC-a in a currency, at a rate in October if there is one.
+fn reporting(cpu: &str, currency: &str, rate: Option<&str>) -> PriceBook {
+    let mut book = at_price(cpu);
+    let currency = currency.parse().unwrap();
+    let terms = Terms { reporting_currency: Some(currency), ..Terms::default() };
+    book.editions[0].cost_centers.insert("CC-a".into(), terms);
+    let rates = rate.map(|rate| ("2026-10".parse().unwrap(), rate.parse().unwrap()));
+    book.rates.insert(currency, rates.into_iter().collect());
+    book
+}
+
+fn reported(old: &PriceBook, new: &PriceBook) -> (Diff, Option<ReportedChange>) {
+    let world = two_tenants();
+    let found = diff(&month(old, &world), &month(new, &world)).unwrap();
+    let [a, b] = found.statements.as_slice() else { panic!("{found:#?}") };
+    assert_eq!(b.reporting, None, "CC-b is in the book's currency alone");
+    assert_eq!(found.cost_centers[0].reporting, a.reporting, "it has one statement");
+    let change = a.reporting.clone();
+    (found, change)
+}
+
+fn side(currency: &str, rate: Option<&str>, amount: Option<&str>) -> Option<Reported> {
+    let rate = rate.map(|rate| rate.parse().unwrap());
+    Some(Reported { currency: currency.parse().unwrap(), rate, amount: amount.map(money) })
+}
+
+/// `a` costs 20 EUR in both books: only the rate moved, and what comes of it.
+#[test]
+fn a_rate_that_differs_between_the_books_shows_on_statement_and_lines() {
+    let (found, change) =
+        reported(&reporting("10", "JPY", Some("160")), &reporting("10", "JPY", Some("163.52")));
+    assert_eq!(found.total.difference, Money::ZERO);
+    let change = change.unwrap();
+    assert_eq!(change.old, side("JPY", Some("160"), Some("3200")));
+    assert_eq!(change.new, side("JPY", Some("163.52"), Some("3270")));
+    assert_eq!((change.difference, change.moved()), (Some(money("70")), true));
+    let [line] = found.statements[0].lines.as_slice() else { panic!("{found:#?}") };
+    assert_eq!((line.change.difference, line.reporting.unwrap().difference), (Money::ZERO, money("70")));
+    assert_eq!(found.statements[1].lines, []);
+}
+
+#[test]
+fn what_is_in_two_currencies_or_has_no_rate_is_shown_and_not_subtracted() {
+    let yen = reporting("10", "JPY", Some("160"));
+    for (new, expected) in [
+        (reporting("10", "KWD", Some("0.3345")), side("KWD", Some("0.3345"), Some("6.69"))),
+        (reporting("10", "JPY", None), side("JPY", None, None)),
+        (at_price("10"), None),
+    ] {
+        let (found, change) = reported(&yen, &new);
+        let change = change.unwrap();
+        assert_eq!((change.new, change.difference, change.moved()), (expected, None, true));
+        let lines = &found.statements[0].lines;
+        assert!(lines.iter().all(|line| line.reporting.is_none()), "{lines:#?}");
+    }
+    assert_eq!(reported(&at_price("10"), &at_price("11")).1, None);
+}
+
+/// Without `a` in it the month has no statement of CC-a; in whatever currency that is nothing.
+#[test]
+fn a_statement_that_is_new_was_nothing_in_its_reporting_currency() {
+    let book = reporting("10", "JPY", Some("160"));
+    let mut without = two_tenants();
+    without.usage[0].compute.retain(|row| row.namespace.as_str() != "ns-a");
+    let found = diff(&month(&book, &without), &month(&book, &two_tenants())).unwrap();
+    let change = found.statements[0].reporting.clone().unwrap();
+    assert_eq!(change.old, side("JPY", None, Some("0")));
+    assert_eq!(change.difference, Some(money("3200")));
+}
+
 #[test]
 fn two_currencies_are_not_compared() {
     let world = two_tenants();
@@ -85,7 +155,7 @@ fn sum(amounts: impl Iterator<Item = Money>) -> Money {
 fn adds_up(found: &Diff) {
     let statements = || found.statements.iter();
     assert_eq!(sum(statements().map(|s| s.change.difference)), found.total.difference);
-    assert_eq!(sum(found.cost_centers.iter().map(|(_, change)| change.difference)), found.total.difference);
+    assert_eq!(sum(found.cost_centers.iter().map(|moved| moved.change.difference)), found.total.difference);
     for statement in statements() {
         let lines = sum(statement.lines.iter().map(|line| line.change.difference));
         assert_eq!(lines, statement.change.difference, "{}", statement.tenant);

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use defray_pricing::book::{Base, Policy, PriceBook};
+use defray_pricing::book::{Base, MeteredRate, Override, Policy, PriceBook, Terms};
 use defray_pricing::charge::{Charge, Kind};
-use defray_pricing::explain::{ExplainError, Explanation, Reason, Recorder, ShareBy, Step, explain};
+use defray_pricing::explain::{
+    ExplainError, Explained, Explanation, MonthReason, Reason, Recorder, ShareBy, Split, Step, explain,
+};
 use defray_pricing::money::Money;
-use defray_pricing::names::TenantName;
+use defray_pricing::names::{CostCenter, TenantName};
 use defray_pricing::ownership::Owners;
 use defray_pricing::rating::{rate, rate_traced};
 use defray_pricing::statement::{MonthFacts, build_traced};
@@ -15,8 +17,8 @@ use defray_pricing::usage::UsageHour;
 use proptest::prelude::*;
 
 use crate::fixture::{
-    add_namespace, add_tenant, book, cost_pool, edition, hour, money, nodes, owners, row, shared_namespaces,
-    usage,
+    add_namespace, add_tenant, book, cost_pool, edition, hour, metered, money, nodes, owners, pattern,
+    per_month, price, rate_pool, row, shared_namespaces, traffic, usage,
 };
 use crate::worlds::{World, terms, world};
 
@@ -74,7 +76,11 @@ proptest! {
     #[test]
     fn steps_add_up_to_their_lines_and_follow_their_own_formula(world in world(), terms in terms(), hours in 1..5_i64) {
         let mut book = world.book.clone();
-        book.editions[0].cost_centers = terms;
+        book.editions[0].cost_centers = in_yen(terms);
+        if book.currency.code() != "JPY" {
+            let rate = [(book.zone.period_of(world.owners.hour), "163.520000007".parse().unwrap())];
+            book.rates.insert("JPY".parse().unwrap(), rate.into());
+        }
         let hours = repeated(&book, &world, hours);
         let tenants = hours.iter().flat_map(|(owners, _)| owners.tenants.keys().map(|(_, tenant)| tenant.clone()));
         let reserved = [TenantName::platform(), TenantName::unassigned()];
@@ -86,6 +92,7 @@ proptest! {
             };
             let by_day = explained(&book, &hours, tenant.as_str(), false).unwrap();
             prop_assert_eq!(sums(&by_hour), sums(&by_day));
+            by_hour.statements.iter().for_each(converted);
             let lines = by_hour.statements.iter().flat_map(|statement| &statement.lines);
             for line in lines {
                 line.steps.iter().for_each(holds);
@@ -98,6 +105,28 @@ proptest! {
                 }
             }
         }
+    }
+}
+
+/// Every cost centre reports in yen.
+fn in_yen(terms: BTreeMap<CostCenter, Terms>) -> BTreeMap<CostCenter, Terms> {
+    let yen = Some("JPY".parse().unwrap());
+    let terms = terms.into_iter();
+    terms.map(|(name, terms)| (name, Terms { reporting_currency: yen, ..terms })).collect()
+}
+
+/// Lines in the reporting currency add up to the statement's, each from its own floor.
+fn converted(statement: &Explained) {
+    let lines = || statement.lines.iter().filter_map(|line| line.reporting);
+    let Some(total) = statement.reporting.as_ref().and_then(|conversion| conversion.converted) else {
+        assert_eq!(lines().count(), 0);
+        return;
+    };
+    assert_eq!(lines().count(), statement.lines.len());
+    assert_eq!(Money::sum(lines().map(|line| line.amount)).unwrap(), total.amount);
+    for line in lines() {
+        let up = if line.topped_up { money("1") } else { Money::ZERO };
+        assert_eq!(line.floor.checked_add(up).unwrap(), line.amount);
     }
 }
 
@@ -183,6 +212,99 @@ fn an_explanation_names_nobody_else() {
     let explanation = explained(&book, &hours, "zebra", true).unwrap();
     let told = format!("{explanation:?}");
     assert!(told.contains("zebra") && !told.contains("yak"), "{told}");
+}
+
+/// 0.227142857 EUR of the worked example at 163.52 are 37.14… JPY, so 37.
+#[test]
+fn a_reporting_currency_ends_the_chain_with_the_rate_and_where_it_stands() {
+    let (mut book, hours) = worked();
+    book.editions[0].cost_centers = in_yen(BTreeMap::from([("CC-zebra".into(), Terms::default())]));
+    let unrated = explained(&book, &hours, "zebra", false).unwrap();
+    let conversion = unrated.statements[0].reporting.clone().unwrap();
+    assert_eq!((conversion.currency.code(), conversion.converted), ("JPY", None));
+    assert!(unrated.statements[0].lines.iter().all(|line| line.reporting.is_none()));
+    let rate = [("2026-10".parse().unwrap(), "163.52".parse().unwrap())];
+    book.rates.insert("JPY".parse().unwrap(), rate.into());
+    let explanation = explained(&book, &hours, "zebra", false).unwrap();
+    let [statement] = explanation.statements.as_slice() else { panic!("{explanation:#?}") };
+    let conversion = statement.reporting.as_ref().unwrap();
+    assert_eq!(conversion.source(explanation.period), "currencies.JPY.2026-10");
+    let total = conversion.converted.unwrap();
+    // 0.227142857 x 163.52, of which idle is 0.137142857 x 163.52.
+    assert_eq!((total.exact.to_string(), total.amount), ("37.14239997664".to_owned(), money("37")));
+    let idle = statement.lines.iter().find(|line| line.line.key.kind == Kind::Idle).unwrap();
+    let own = idle.reporting.unwrap();
+    assert_eq!((own.exact.to_string(), own.floor), ("22.42559997664".to_owned(), money("22")));
+    assert_eq!((own.remainder.to_string(), own.topped_up), ("0.42559997664".to_owned(), false));
+    // cpu 9.8112, memory 3.2704, platform 1.6352, idle 22.4255…: 35 on floors, and two go to cpu and platform.
+    let up: Vec<&str> = statement
+        .lines
+        .iter()
+        .filter(|line| line.reporting.unwrap().topped_up)
+        .map(|line| line.line.key.item.as_str())
+        .collect();
+    assert_eq!(up, ["cpu", "platform"]);
+}
+
+/// `a` sends 10 GiB for 10 and `b` uses cores for 100, both on CC-1, in one hour of October.
+fn on_one_cost_center(terms: Terms) -> (PriceBook, Vec<(Owners, Vec<UsageHour>)>) {
+    let mut edition = edition();
+    edition.pools.push(rate_pool("default", "10", "1"));
+    edition.network.push(metered("all", MeteredRate::PerUnit(price("1"))));
+    edition.cost_centers.insert("CC-1".into(), terms);
+    let at = hour("2026-10-05T10:00:00Z");
+    let mut owned = owners(at);
+    add_tenant(&mut owned, "a", &["ns-a"]);
+    add_tenant(&mut owned, "b", &["ns-b"]);
+    owned.tenants.values_mut().for_each(|state| state.cost_center = "CC-1".into());
+    let mut used = usage(at);
+    used.nodes.push(nodes("default", "1", "16", "64"));
+    used.network.push(traffic("ns-a", "all", "10"));
+    used.compute.push(row("ns-b", "default", ("10", "0"), ("0", "0")));
+    (book(edition), vec![(owned, vec![used])])
+}
+
+fn terms_of(
+    book: &PriceBook,
+    hours: &[(Owners, Vec<UsageHour>)],
+    tenant: &str,
+) -> Vec<(String, MonthReason)> {
+    let explanation = explained(book, hours, tenant, false).unwrap();
+    let lines = explanation.statements.into_iter().flat_map(|statement| statement.lines);
+    let terms = lines.filter(|line| line.line.key.kind == Kind::Term);
+    terms.map(|line| (line.line.key.item.clone(), line.month[0].clone())).collect()
+}
+
+/// -200 % of what `a` sent leaves it at -10, so of the 90 that miss to 180 `b` bears all, by 100 of 100.
+#[test]
+fn who_has_nothing_above_zero_is_not_among_those_who_share() {
+    let (book, hours) = on_one_cost_center(Terms {
+        percentage: -2_000_000_000,
+        percentage_kinds: [Kind::Network].into(),
+        minimum_fee: Some(per_month("133920")),
+        ..Terms::default()
+    });
+    let [(_, minimum)] = terms_of(&book, &hours, "b").try_into().unwrap();
+    assert_eq!((minimum.whole, minimum.amount), (money("90"), money("90")));
+    assert_eq!(minimum.split, Split::Proportional { base: money("100"), bases: money("100"), tenants: 1 });
+    let [(_, percentage)] = terms_of(&book, &hours, "a").try_into().unwrap();
+    assert_eq!(percentage.split, Split::Proportional { base: money("10"), bases: money("10"), tenants: 1 });
+}
+
+#[test]
+fn an_override_is_each_tenants_own_difference_and_is_said_to_be() {
+    let (book, hours) = on_one_cost_center(Terms {
+        overrides: vec![Override {
+            kind: Kind::Compute,
+            pool: pattern("*"),
+            item: pattern("cpu"),
+            rate: MeteredRate::PerUnit(price("9.5")),
+        }],
+        ..Terms::default()
+    });
+    let [(_, own)] = terms_of(&book, &hours, "b").try_into().unwrap();
+    assert_eq!((own.whole, own.split), (money("-5"), Split::Own { difference: money("-5") }));
+    assert_eq!(terms_of(&book, &hours, "a"), []);
 }
 
 #[test]

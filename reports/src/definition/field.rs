@@ -125,6 +125,19 @@ impl Field {
         }
     }
 
+    /// What all lines of a statement have alike of its reporting currency; empty where there is none.
+    pub(crate) fn of_statement(self, statement: &Statement) -> String {
+        let text = match self {
+            Self::ReportingCurrency => statement.reporting.map(|reporting| reporting.currency.to_string()),
+            Self::ExchangeRate => {
+                let converted = statement.reporting.and_then(|reporting| reporting.converted);
+                converted.map(|converted| converted.rate.to_string())
+            }
+            _ => None,
+        };
+        text.unwrap_or_default()
+    }
+
     /// The cell of a line of a statement. What has no value is empty, never zero.
     pub(crate) fn of_line(
         self,
@@ -143,13 +156,7 @@ impl Field {
             Self::ExactAmount => money(line.exact, 0),
             Self::Rounding => money(line.rounding, 0),
             Self::Amount => money(line.amount, month.currency.exponent()),
-            Self::ReportingCurrency => {
-                statement.reporting.map(|reporting| reporting.currency.to_string()).unwrap_or_default()
-            }
-            Self::ExchangeRate => {
-                let converted = statement.reporting.and_then(|reporting| reporting.converted);
-                converted.map(|converted| converted.rate.to_string()).unwrap_or_default()
-            }
+            Self::ReportingCurrency | Self::ExchangeRate => self.of_statement(statement),
             Self::ReportingAmount => match (statement.reporting, line.reporting) {
                 (Some(reporting), Some(amount)) => money(amount, reporting.currency.exponent()),
                 _ => String::new(),

@@ -5,7 +5,7 @@ use defray_pricing::problem::{Problem, Refused};
 use defray_pricing::quantity::Unit;
 use defray_pricing::yaml::{Document, Value as Yaml};
 
-use super::{Column, Definition, Field, Sum, Value};
+use super::{Column, Definition, Field, Measure, Sum, Value};
 
 pub(super) fn definition(file: &str, text: &str) -> Result<Definition, Vec<Problem>> {
     Document::parse(file, text)?.read(root)
@@ -68,7 +68,9 @@ fn column(value: &Yaml<'_>, group_by: Option<&[Field]>) -> Result<Column, Refuse
             | Field::PriceBookVersion
             | Field::PriceBookDigest
     );
-    if of_month || group_by.is_none_or(|groups| groups.is_empty() || groups.contains(&field)) {
+    let converts = matches!(field, Field::ReportingCurrency | Field::ExchangeRate);
+    let of_group = of_month || (converts && has_cost_center(group_by));
+    if of_group || group_by.is_none_or(|groups| groups.is_empty() || groups.contains(&field)) {
         return Ok(Column { name: field.name().to_owned(), value: Value::Field(field) });
     }
     Err(value.refuse(
@@ -80,20 +82,39 @@ fn column(value: &Yaml<'_>, group_by: Option<&[Field]>) -> Result<Column, Refuse
 fn sum(value: &Yaml<'_>, group_by: Option<&[Field]>) -> Result<Column, Refused> {
     let mut keys = value.mapping()?;
     let name = keys.required("name", Yaml::string);
-    let quantity = keys.required("sum", |v| v.word(&[("amount", false), ("quantity", true)]));
+    let what = keys.required("sum", |v| {
+        v.word(&[("amount", "amount"), ("reporting_amount", "reporting_amount"), ("quantity", "quantity")])
+    });
     let unit = keys.optional("unit", Yaml::parsed::<Unit>);
     let kinds = keys.with_default("kinds", Vec::new(), |v| v.list(Yaml::parsed::<Kind>));
     keys.finish();
-    let (name, quantity, unit, kinds) = (name?, quantity?, unit?, kinds?);
+    let (name, what, unit, kinds) = (name?, what?, unit?, kinds?);
     if group_by.is_some_and(<[Field]>::is_empty) {
         return Err(value.refuse("there is nothing to sum over", "group with `group_by`"));
     }
-    match (quantity, unit) {
-        (true, None) => Err(value.refuse(
-            "quantities of different units do not add up",
-            "name the `unit`, for example Core-Hours",
-        )),
-        (false, Some(_)) => Err(value.refuse("amounts have no unit", "leave `unit` out")),
-        (_, unit) => Ok(Column { name, value: Value::Sum(Sum { unit, kinds }) }),
-    }
+    let of = match (what, unit) {
+        ("quantity", None) => {
+            return Err(value.refuse(
+                "quantities of different units do not add up",
+                "name the `unit`, for example Core-Hours",
+            ));
+        }
+        ("quantity", Some(unit)) => Measure::Quantity(unit),
+        (_, Some(_)) => return Err(value.refuse("amounts have no unit", "leave `unit` out")),
+        ("reporting_amount", None) if !has_cost_center(group_by) => {
+            return Err(value.refuse(
+                "cost centres have different reporting currencies, which do not add up",
+                "group by `cost_center` too",
+            ));
+        }
+        ("reporting_amount", None) => Measure::Reporting,
+        (_, None) => Measure::Amount,
+    };
+    Ok(Column { name, value: Value::Sum(Sum { of, kinds }) })
+}
+
+/// Whether every group is of one cost centre, and so of one reporting currency; taken as given while the grouping
+/// is itself in doubt.
+fn has_cost_center(group_by: Option<&[Field]>) -> bool {
+    group_by.is_none_or(|groups| groups.contains(&Field::CostCenter))
 }

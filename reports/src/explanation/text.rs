@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 
 use defray_pricing::explain::{
-    ExplainedLine, MonthReason, NodeShareSum, Reason, ShareBy, Step, amount_in_words, paid_in_words,
-    rate_in_words, rule_in_words,
+    Conversion, ExplainedLine, MonthReason, NodeShareSum, Reason, ShareBy, Split, Step, amount_in_words,
+    paid_in_words, rate_in_words, rule_in_words,
 };
 
 use super::{Explained, scaled, short};
@@ -39,8 +39,11 @@ pub fn write(of: &Explained, out: &mut dyn Write) -> io::Result<()> {
         let amount = statement.amount.format(currency.exponent());
         writeln!(out, "\n{} / {tenant}: {amount}", statement.cost_center)?;
         writeln!(out, "  its lines add up to exactly {}, rounded half away from zero", statement.exact)?;
+        if let Some(conversion) = &statement.reporting {
+            writeln!(out, "  {}", converted_in_words(of, conversion))?;
+        }
         for line in &statement.lines {
-            one(of, line, out)?;
+            one(of, statement.reporting.as_ref(), line, out)?;
         }
         if statement.lines.is_empty() {
             writeln!(out, "\n  no line was asked for")?;
@@ -49,7 +52,26 @@ pub fn write(of: &Explained, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-fn one(of: &Explained, line: &ExplainedLine, out: &mut dyn Write) -> io::Result<()> {
+/// The total in the reporting currency, by which rate, and where that stands.
+fn converted_in_words(of: &Explained, conversion: &Conversion) -> String {
+    let (currency, source) = (conversion.currency, conversion.source(of.explanation.period));
+    match conversion.converted {
+        Some(converted) => format!(
+            "x {} ({source} of the price book) is exactly {} {currency}, rounded half away from zero: {} {currency}",
+            converted.rate,
+            converted.exact,
+            converted.amount.format(currency.exponent())
+        ),
+        None => format!("in {currency}: no rate; the price book has no {source}, which blocks the close"),
+    }
+}
+
+fn one(
+    of: &Explained,
+    conversion: Option<&Conversion>,
+    line: &ExplainedLine,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let exponent = of.explanation.currency.exponent();
     writeln!(out, "\n  {}: {}", line_name(&line.line.key), line.line.amount.format(exponent))?;
     if let Some((quantity, unit)) = line.line.quantity {
@@ -75,27 +97,58 @@ fn one(of: &Explained, line: &ExplainedLine, out: &mut dyn Write) -> io::Result<
         writeln!(out, "    {}", month_in_words(reason))?;
     }
     let rounding = line.rounding;
-    let fitted =
-        if rounding.topped_up { ", and one minor unit as one of the largest remainders" } else { "" };
+    let sum = if line.steps.len() > 1 { "these add up to exactly" } else { "exactly" };
     writeln!(
         out,
-        "    exactly {}; cut to {} ({} left){fitted}: {}",
+        "    {sum} {}; cut to {} ({} left){}: {}",
         line.line.exact,
         rounding.floor.format(exponent),
         rounding.remainder,
+        fitted(rounding.topped_up),
         line.line.amount.format(exponent)
+    )?;
+    converted(conversion, line, out)
+}
+
+/// The same in the reporting currency, where there is one and its rate.
+fn converted(conversion: Option<&Conversion>, line: &ExplainedLine, out: &mut dyn Write) -> io::Result<()> {
+    let Some((conversion, own)) = conversion.zip(line.reporting) else { return Ok(()) };
+    let Some(total) = conversion.converted else { return Ok(()) };
+    let (currency, exponent) = (conversion.currency, conversion.currency.exponent());
+    writeln!(
+        out,
+        "    x {} is exactly {} {currency}; cut to {} ({} left){}: {} {currency}",
+        total.rate,
+        own.exact,
+        own.floor.format(exponent),
+        own.remainder,
+        fitted(own.topped_up),
+        own.amount.format(exponent)
     )
+}
+
+const fn fitted(topped_up: bool) -> &'static str {
+    if topped_up { ", and one minor unit as one of the largest remainders" } else { "" }
 }
 
 /// What acted on the month, and this tenant's part of it.
 fn month_in_words(reason: &MonthReason) -> String {
     let rule = rule_in_words(&reason.rule);
-    let MonthReason { whole, base, bases, tenants, amount, .. } = reason;
-    match tenants {
-        0 => rule,
-        1 => format!("{rule}: {whole}, on {base}"),
-        _ => format!(
+    let (whole, amount) = (reason.whole, reason.amount);
+    match &reason.split {
+        Split::Alone => rule,
+        Split::Own { difference } => {
+            format!(
+                "{rule}: {whole} for the cost centre, each tenant its own lines' difference, here {difference}"
+            )
+        }
+        Split::Proportional { base, tenants: 1, .. } => format!("{rule}: {whole}, on {base}"),
+        Split::Proportional { base, bases, tenants } => format!(
             "{rule}: {whole} for the cost centre's {tenants} tenants, on {bases}; {amount} for this one's {base} of it"
+        ),
+        Split::Even { tenants } => format!(
+            "{rule}: {whole} for the cost centre's {tenants} tenants alike, as none has anything it could act on; \
+             {amount} for this one"
         ),
     }
 }

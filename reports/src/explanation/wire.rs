@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 
 use defray_pricing::explain::{
-    Explained as Statement, ExplainedLine, MonthReason, Reason, Step, amount_in_words, paid_in_words,
-    rate_in_words, rule_in_words,
+    Conversion, ConvertedLine, Explained as Statement, ExplainedLine, MonthReason, Reason, Split, Step,
+    amount_in_words, paid_in_words, rate_in_words, rule_in_words,
 };
 use defray_pricing::names::{ClusterName, Namespace, VirtualNamespace};
 use serde::Serialize;
@@ -40,7 +40,27 @@ struct StatementView<'e> {
     cost_center: &'e str,
     exact: String,
     amount: String,
+    /// The total in the reporting currency of its cost centre, if it has one.
+    reporting: Option<ConversionView>,
     lines: Vec<LineView<'e>>,
+}
+
+#[derive(Serialize)]
+struct ConversionView {
+    currency: String,
+    /// None, like what follows from it, while the price book has no rate for the month.
+    rate: Option<String>,
+    /// Where in the price book the rate stands, or is missing.
+    rate_from: String,
+    exact: Option<String>,
+    amount: Option<String>,
+}
+
+#[derive(Serialize)]
+struct ConvertedView {
+    exact: String,
+    rounding: RoundingView,
+    amount: String,
 }
 
 #[derive(Serialize)]
@@ -56,6 +76,8 @@ struct LineView<'e> {
     exact: String,
     rounding: RoundingView,
     amount: String,
+    /// The same in the reporting currency; none where there is none, or no rate.
+    reporting: Option<ConvertedView>,
     steps: Vec<StepView<'e>>,
     /// For what acts on the month: what was computed for the cost centre, and the tenant's part.
     month: Vec<MonthView>,
@@ -65,9 +87,14 @@ struct LineView<'e> {
 struct MonthView {
     rule: String,
     whole: String,
-    base: String,
-    bases: String,
-    tenants: usize,
+    /// How the whole fell on the cost centre's tenants: `alone`, `own`, `proportional`, `even`.
+    split: &'static str,
+    /// What it acts on, of this tenant: for `own` the exact difference, for `even` none.
+    base: Option<String>,
+    /// What it acts on, of everyone who takes part; only for `proportional`.
+    bases: Option<String>,
+    /// How many take part; only for `proportional` and `even`.
+    tenants: Option<usize>,
     amount: String,
 }
 
@@ -120,13 +147,40 @@ fn view<'e>(of: &'e Explained, statement: &'e Statement) -> StatementView<'e> {
         cost_center: statement.cost_center.as_str(),
         exact: statement.exact.to_string(),
         amount: statement.amount.format(of.explanation.currency.exponent()),
-        lines: statement.lines.iter().map(|line| line_view(of, line)).collect(),
+        reporting: statement.reporting.as_ref().map(|conversion| conversion_view(of, conversion)),
+        lines: statement.lines.iter().map(|line| line_view(of, statement, line)).collect(),
     }
 }
 
-fn line_view<'e>(of: &'e Explained, explained: &'e ExplainedLine) -> LineView<'e> {
+fn conversion_view(of: &Explained, conversion: &Conversion) -> ConversionView {
+    let exponent = conversion.currency.exponent();
+    let converted = conversion.converted;
+    ConversionView {
+        currency: conversion.currency.to_string(),
+        rate: converted.map(|converted| converted.rate.to_string()),
+        rate_from: conversion.source(of.explanation.period),
+        exact: converted.map(|converted| converted.exact.to_string()),
+        amount: converted.map(|converted| converted.amount.format(exponent)),
+    }
+}
+
+fn converted_view(conversion: &Conversion, line: &ConvertedLine) -> ConvertedView {
+    let exponent = conversion.currency.exponent();
+    ConvertedView {
+        exact: line.exact.to_string(),
+        rounding: RoundingView {
+            floor: line.floor.format(exponent),
+            remainder: line.remainder.to_string(),
+            topped_up: line.topped_up,
+        },
+        amount: line.amount.format(exponent),
+    }
+}
+
+fn line_view<'e>(of: &'e Explained, statement: &Statement, explained: &'e ExplainedLine) -> LineView<'e> {
     let exponent = of.explanation.currency.exponent();
     let (line, rounding) = (&explained.line, explained.rounding);
+    let conversion = statement.reporting.as_ref().zip(explained.reporting.as_ref());
     LineView {
         cluster: line.key.cluster.as_ref().map(ClusterName::as_str),
         virtual_namespace: line.key.virtual_namespace.as_ref().map(VirtualNamespace::as_str),
@@ -143,18 +197,28 @@ fn line_view<'e>(of: &'e Explained, explained: &'e ExplainedLine) -> LineView<'e
             topped_up: rounding.topped_up,
         },
         amount: line.amount.format(exponent),
+        reporting: conversion.map(|(conversion, line)| converted_view(conversion, line)),
         steps: explained.steps.iter().map(|step| step_view(of, step)).collect(),
         month: explained.month.iter().map(month_view).collect(),
     }
 }
 
 fn month_view(reason: &MonthReason) -> MonthView {
+    let (split, base, bases, tenants) = match &reason.split {
+        Split::Alone => ("alone", None, None, None),
+        Split::Own { difference } => ("own", Some(difference), None, None),
+        Split::Proportional { base, bases, tenants } => {
+            ("proportional", Some(base), Some(bases), Some(*tenants))
+        }
+        Split::Even { tenants } => ("even", None, None, Some(*tenants)),
+    };
     MonthView {
         rule: rule_in_words(&reason.rule),
         whole: reason.whole.to_string(),
-        base: reason.base.to_string(),
-        bases: reason.bases.to_string(),
-        tenants: reason.tenants,
+        split,
+        base: base.map(ToString::to_string),
+        bases: bases.map(ToString::to_string),
+        tenants,
         amount: reason.amount.to_string(),
     }
 }

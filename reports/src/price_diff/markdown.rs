@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::{PriceDiff, broken, percent, prices, told};
+use super::{PriceDiff, broken, percent, prices, reported, reported_line, told};
 use crate::words::line_name;
 
 /// Writes tables, the lines folded away.
@@ -42,8 +42,25 @@ pub fn write(of: &PriceDiff, out: &mut dyn Write) -> io::Result<()> {
         ];
         writeln!(out, "| {} |", cells.join(" | "))?;
     }
+    reporting(of, out)?;
     unpriced(of, out)?;
     lines(of, out)
+}
+
+/// Only where there is one: most statements are in the book's currency alone.
+fn reporting(of: &PriceDiff, out: &mut dyn Write) -> io::Result<()> {
+    let mut moved = of.reported().filter(|(_, change)| change.moved()).peekable();
+    if moved.peek().is_none() {
+        return Ok(());
+    }
+    writeln!(out, "\n| cost centre | tenant | reported old | reported new | difference |")?;
+    writeln!(out, "|---|---|---:|---:|---:|")?;
+    for (statement, change) in moved {
+        let who = [escaped(statement.cost_center.as_str()), escaped(statement.tenant.as_str())];
+        let cells: Vec<String> = who.into_iter().chain(reported(change)).collect();
+        writeln!(out, "| {} |", cells.join(" | "))?;
+    }
+    Ok(())
 }
 
 fn unpriced(of: &PriceDiff, out: &mut dyn Write) -> io::Result<()> {
@@ -60,10 +77,13 @@ fn unpriced(of: &PriceDiff, out: &mut dyn Write) -> io::Result<()> {
 
 fn lines(of: &PriceDiff, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "\n<details><summary>Lines that moved</summary>\n")?;
-    writeln!(out, "| tenant | line | unit price | old | new | difference |\n|---|---|---|---:|---:|---:|")?;
+    let in_two = of.reported().next().is_some();
+    let (head, rule) = if in_two { (" reported |", "---:|") } else { ("", "") };
+    writeln!(out, "| tenant | line | unit price | old | new | difference |{head}")?;
+    writeln!(out, "|---|---|---|---:|---:|---:|{rule}")?;
     for statement in &of.diff.statements {
         for line in told(statement).0 {
-            let cells = [
+            let mut cells = vec![
                 escaped(statement.tenant.as_str()),
                 escaped(&line_name(&line.key)),
                 prices(line),
@@ -71,6 +91,7 @@ fn lines(of: &PriceDiff, out: &mut dyn Write) -> io::Result<()> {
                 of.money(line.change.new),
                 of.signed(line.change.difference),
             ];
+            cells.extend(in_two.then(|| reported_line(statement, line)));
             writeln!(out, "| {} |", cells.join(" | "))?;
         }
     }

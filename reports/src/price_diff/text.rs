@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use defray_pricing::diff::Change;
 
-use super::{PriceDiff, broken, percent, prices, told};
+use super::{PriceDiff, broken, percent, prices, reported, reported_line, told};
 use crate::words::{line_name, table};
 
 /// Writes the totals, every statement, and the lines that moved.
@@ -21,11 +21,14 @@ pub fn write(of: &PriceDiff, out: &mut dyn Write) -> io::Result<()> {
     if diff.cost_centers.len() < diff.statements.len() {
         writeln!(out, "\nBy cost centre")?;
         let mut rows = Vec::new();
-        for (cost_center, change) in &diff.cost_centers {
-            rows.push([vec![cost_center.to_string()], amounts(of, *change)].concat());
+        for moved in &diff.cost_centers {
+            let mut row = [vec![moved.cost_center.to_string()], amounts(of, moved.change)].concat();
+            row.extend(moved.reporting.as_ref().into_iter().flat_map(reported));
+            rows.push(row);
         }
         table(out, "  ", 1, &rows)?;
     }
+    reporting(of, out)?;
     lines(of, out)?;
     unpriced(of, out)?;
     threshold(of, out)
@@ -47,6 +50,21 @@ fn statements(of: &PriceDiff, out: &mut dyn Write) -> io::Result<()> {
     table(out, "  ", 2, &rows)
 }
 
+fn reporting(of: &PriceDiff, out: &mut dyn Write) -> io::Result<()> {
+    let mut rows = Vec::new();
+    for (statement, change) in of.reported() {
+        let who = [statement.cost_center.to_string(), statement.tenant.to_string()];
+        rows.push(who.into_iter().chain(reported(change)).collect());
+    }
+    if rows.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\nIn reporting currencies")?;
+    let head = ["cost centre", "tenant", "old", "new", "difference"].map(str::to_owned).to_vec();
+    rows.insert(0, head);
+    table(out, "  ", 2, &rows)
+}
+
 fn lines(of: &PriceDiff, out: &mut dyn Write) -> io::Result<()> {
     if of.diff.statements.iter().all(|statement| statement.lines.is_empty()) {
         return writeln!(out, "\nNo line moved.");
@@ -63,7 +81,8 @@ fn lines(of: &PriceDiff, out: &mut dyn Write) -> io::Result<()> {
         for line in shown {
             let Change { old, new, difference } = line.change;
             let (old, new) = (of.money(old), of.money(new));
-            rows.push(vec![line_name(&line.key), prices(line), old, new, of.signed(difference)]);
+            let reported = reported_line(statement, line);
+            rows.push(vec![line_name(&line.key), prices(line), old, new, of.signed(difference), reported]);
         }
         table(out, "    ", 2, &rows)?;
         if hidden > 0 {

@@ -2,7 +2,8 @@
 
 use std::io::{self, Write};
 
-use defray_pricing::diff::{Change, LineDiff, Side};
+use defray_pricing::diff::{Change, LineDiff, Reported, ReportedChange, Side};
+use defray_pricing::money::Currency;
 use serde::Serialize;
 
 use super::{Book, PriceDiff, broken};
@@ -39,6 +40,22 @@ struct ChangeView {
     difference: String,
 }
 
+/// In a reporting currency: the books may name two, and two rates.
+#[derive(Serialize)]
+struct ReportedChangeView {
+    old: Option<ReportedView>,
+    new: Option<ReportedView>,
+    /// None unless both are amounts in one currency.
+    difference: Option<String>,
+}
+
+#[derive(Serialize)]
+struct ReportedView {
+    currency: String,
+    rate: Option<String>,
+    amount: Option<String>,
+}
+
 #[derive(Serialize)]
 struct ThresholdView {
     value: String,
@@ -51,6 +68,8 @@ struct CostCenterView {
     cost_center: String,
     #[serde(flatten)]
     change: ChangeView,
+    /// Where either book gives the cost centre a reporting currency.
+    reporting: Option<ReportedChangeView>,
 }
 
 #[derive(Serialize)]
@@ -59,6 +78,8 @@ struct StatementView {
     tenant: String,
     #[serde(flatten)]
     change: ChangeView,
+    /// Where either book gives the cost centre a reporting currency.
+    reporting: Option<ReportedChangeView>,
     /// Those that moved.
     lines: Vec<LineView>,
 }
@@ -72,6 +93,8 @@ struct LineView {
     item: String,
     #[serde(flatten)]
     change: ChangeView,
+    /// In the statement's reporting currency, where both sides are in one and have its rate.
+    reporting: Option<ChangeView>,
     old_line: Option<SideView>,
     new_line: Option<SideView>,
 }
@@ -91,11 +114,13 @@ pub fn write(of: &PriceDiff, out: &mut dyn Write) -> io::Result<()> {
         cost_center: statement.cost_center.to_string(),
         tenant: statement.tenant.to_string(),
         change: change(of, statement.change),
-        lines: statement.lines.iter().map(|moved| line(of, moved)).collect(),
+        reporting: statement.reporting.as_ref().map(reported_change),
+        lines: statement.lines.iter().map(|moved| line(of, statement.reporting.as_ref(), moved)).collect(),
     });
-    let cost_centers = diff.cost_centers.iter().map(|(cost_center, moved)| CostCenterView {
-        cost_center: cost_center.to_string(),
-        change: change(of, *moved),
+    let cost_centers = diff.cost_centers.iter().map(|moved| CostCenterView {
+        cost_center: moved.cost_center.to_string(),
+        change: change(of, moved.change),
+        reporting: moved.reporting.as_ref().map(reported_change),
     });
     let threshold = match of.threshold {
         Some(value) => Some(ThresholdView { value: value.to_string(), above: of.above().map_err(broken)? }),
@@ -128,8 +153,31 @@ fn change(of: &PriceDiff, change: Change) -> ChangeView {
     ChangeView { old: of.money(old), new: of.money(new), difference: of.money(difference) }
 }
 
-fn line(of: &PriceDiff, moved: &LineDiff) -> LineView {
+fn reported_change(change: &ReportedChange) -> ReportedChangeView {
+    let side = |side: Option<Reported>| {
+        side.map(|side| ReportedView {
+            currency: side.currency.to_string(),
+            rate: side.rate.map(|rate| rate.to_string()),
+            amount: side.amount.map(|amount| amount.format(side.currency.exponent())),
+        })
+    };
+    let difference = change.difference.zip(change.currency());
+    ReportedChangeView {
+        old: side(change.old),
+        new: side(change.new),
+        difference: difference.map(|(amount, currency)| amount.format(currency.exponent())),
+    }
+}
+
+fn in_currency(currency: Currency, change: Change) -> ChangeView {
+    let [old, new, difference] =
+        [change.old, change.new, change.difference].map(|amount| amount.format(currency.exponent()));
+    ChangeView { old, new, difference }
+}
+
+fn line(of: &PriceDiff, reporting: Option<&ReportedChange>, moved: &LineDiff) -> LineView {
     let key = &moved.key;
+    let currency = reporting.and_then(ReportedChange::currency);
     LineView {
         cluster: key.cluster.as_ref().map(ToString::to_string),
         virtual_namespace: key.virtual_namespace.as_ref().map(ToString::to_string),
@@ -137,6 +185,7 @@ fn line(of: &PriceDiff, moved: &LineDiff) -> LineView {
         price_class: key.class.as_ref().map(ToString::to_string),
         item: key.item.clone(),
         change: change(of, moved.change),
+        reporting: currency.zip(moved.reporting).map(|(currency, change)| in_currency(currency, change)),
         old_line: moved.old.as_ref().map(side),
         new_line: moved.new.as_ref().map(side),
     }

@@ -55,18 +55,24 @@ fn amounts_have_the_currencys_decimals_and_quantities_six() {
 #[test]
 fn a_reporting_currency_stands_beside_the_books() {
     let mut statements = statements();
-    let row = |statements: &[_]| {
-        let rows = records(&csv(&definitions().statement, &month(), statements));
-        let row = rows.into_iter().find(|row| row["cost_center"] == "CC-200").unwrap();
+    let row = |definition, cost_center, statements: &[_]| {
+        let rows = records(&csv(definition, &month(), statements));
+        let row = rows.into_iter().find(|row| row["cost_center"] == cost_center).unwrap();
         ["amount", "currency", "reporting_amount", "reporting_currency", "exchange_rate"]
             .map(|column| row[column].clone())
     };
-    assert_eq!(row(&statements), ["0.28", "EUR", "46", "JPY", "163.52"]);
+    let (lines, summary) = (&definitions().statement, &definitions().summary);
+    for definition in [lines, summary] {
+        assert_eq!(row(definition, "CC-200", &statements), ["0.28", "EUR", "46", "JPY", "163.52"]);
+    }
+    assert_eq!(row(summary, "CC-100", &statements)[2..], ["", "", ""]);
     if let Some(reporting) = &mut statements[1].reporting {
         reporting.converted = None;
     }
     statements[1].lines[0].reporting = None;
-    assert_eq!(row(&statements), ["0.28", "EUR", "", "JPY", ""]);
+    for definition in [lines, summary] {
+        assert_eq!(row(definition, "CC-200", &statements), ["0.28", "EUR", "", "JPY", ""]);
+    }
 }
 
 #[test]

@@ -49,6 +49,11 @@ fn what_makes_no_sense_is_refused() {
             "amounts have no unit",
         ),
         ("name: x\ngroup_by: [tenant]\ncolumns: [tenant]\norder: [amuont]\n", "amuont"),
+        (
+            "name: x\ngroup_by: [tenant]\ncolumns: [{name: r, sum: reporting_amount}]\n",
+            "different reporting currencies",
+        ),
+        ("name: x\ngroup_by: [tenant]\ncolumns: [exchange_rate]\n", "lines of one group differ"),
         ("columns: [tenant]\n", "name"),
         ("name: x\ncolumns: [tennant]\n", "tennant"),
     ] {
