@@ -49,11 +49,11 @@ mod yaml;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
-use defray_ledger::Ledger;
+use axum::{Extension, Router};
+use defray_ledger::{Ledger, Scope};
 use defray_pricing::book::PriceBook;
 use defray_pricing::problem::Problem;
 use defray_pricing::time::{BillingZone, Period};
@@ -225,9 +225,19 @@ impl std::ops::Deref for State {
     }
 }
 
-/// Every route.
+/// Every route, for whoever shows the token.
 pub fn router(state: State) -> Router {
-    let protected = Router::new()
+    let check = from_fn_with_state(state.clone(), access::check);
+    assemble(protected().layer(check), state)
+}
+
+/// Every route, for a reader that whoever embeds them has made sure of.
+pub fn router_for(state: State, scope: Scope) -> Router {
+    assemble(protected().layer(Extension(access::Reader(scope))), state)
+}
+
+fn protected() -> Router<State> {
+    Router::new()
         .route("/", get(pages::index))
         .route("/periods/{period}", get(pages::period))
         .route("/style.css", get(pages::style))
@@ -246,7 +256,9 @@ pub fn router(state: State) -> Router {
         .route("/api/v1/push", post(push::now))
         .route("/metrics", get(health::metrics))
         .fallback(|| async { Error::NoSuchRoute })
-        .layer(from_fn_with_state(state.clone(), access::check));
+}
+
+fn assemble(protected: Router<State>, state: State) -> Router {
     let open = Router::new()
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))

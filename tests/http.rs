@@ -12,3 +12,4 @@ mod pages;
 mod prices;
 mod push;
 mod recovery;
+mod scoped;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use defray::app::configured_ground;
 use defray::clock::Clock;
 use defray::config::{Config, Environment};
-use defray::jobs::{Bell, Rater, Shared};
+use defray::jobs::{Bell, Rater, Remarks, Shared};
 use defray::supervise::Supervisor;
 use defray::telemetry::Telemetry;
 use defray_ledger::{Ledger, Location, Observation, RecordedHour, WriteGuard};
@@ -74,7 +74,10 @@ async fn rate(ledger: &Ledger, guard: WriteGuard, config: &Config, october: Hour
     let stop = shared.supervisor.stopping();
     let (_sender, book) = watch::channel(Arc::new(book));
     let ground = configured_ground(config);
-    Rater { shared, ground, book, computed: Bell::new(), stop }.run().await.unwrap();
+    Rater { shared, ground, book, computed: Bell::new(), remarks: Remarks::default(), stop }
+        .run()
+        .await
+        .unwrap();
 }
 
 fn team(index: i64) -> String {

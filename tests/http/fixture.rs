@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use chrono::NaiveDate;
 use defray::clock::Clock;
-use defray::http::{NotReady, PushNow, Sources, State, router, serve};
+use defray::http::{NotReady, PushNow, Sources, State, router, router_for, serve};
 use defray::supervise::{OnError, Supervisor};
 use defray::telemetry::Telemetry;
-use defray_ledger::{ChargeDay, Coverage, Ledger, Location, MonthRecord, WriteGuard};
+use defray_ledger::{ChargeDay, Coverage, Ledger, Location, MonthRecord, Scope, WriteGuard};
 use defray_pricing::book::{PriceBook, Source};
 use defray_pricing::charge::{Charge, Kind, LineKey};
 use defray_pricing::digest::Digest;
@@ -63,6 +63,8 @@ pub(crate) struct Options {
     pub(crate) rated: bool,
     /// Nothing can be pushed anywhere.
     pub(crate) no_destination: bool,
+    /// Who asks is this tenant's reader, and sees nothing of others.
+    pub(crate) tenant: Option<&'static str>,
     /// Lines of an extra tenant, to make an answer large.
     pub(crate) many_lines: usize,
 }
@@ -103,7 +105,11 @@ impl Server {
         .unwrap();
         let listener = Arc::new(TcpListener::bind("127.0.0.1:0").await.unwrap());
         let address = listener.local_addr().unwrap().to_string();
-        let (routes, owner) = (router(state), supervisor.clone());
+        let routes = match options.tenant {
+            Some(tenant) => router_for(state, Scope::tenants([tenant.into()].into())),
+            None => router(state),
+        };
+        let owner = supervisor.clone();
         supervisor.spawn("http", OnError::Stop, move |_| {
             serve(Arc::clone(&listener), routes.clone(), owner.clone())
         });
