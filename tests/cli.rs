@@ -10,6 +10,7 @@ use defray_ledger::{Ledger, Location};
 
 use crate::rated;
 
+mod db;
 mod estimate;
 mod explain;
 mod made_up;

@@ -72,7 +72,19 @@ pub(crate) enum Running {
 pub(crate) enum Value {
     Int(Option<i64>),
     Text(Option<String>),
-    Bytes(Vec<u8>),
+    Bytes(Option<Vec<u8>>),
+}
+
+impl Value {
+    /// The same bytes for the same value, and for no other.
+    pub(crate) fn canonical(&self) -> Vec<u8> {
+        match self {
+            Self::Int(None) | Self::Text(None) | Self::Bytes(None) => vec![0],
+            Self::Int(Some(int)) => [&[1], int.to_le_bytes().as_slice()].concat(),
+            Self::Text(Some(text)) => [&[2], text.as_bytes()].concat(),
+            Self::Bytes(Some(bytes)) => [&[3], bytes.as_slice()].concat(),
+        }
+    }
 }
 
 impl From<i64> for Value {
@@ -119,13 +131,13 @@ impl From<Option<&str>> for Value {
 
 impl From<Vec<u8>> for Value {
     fn from(value: Vec<u8>) -> Self {
-        Self::Bytes(value)
+        Self::Bytes(Some(value))
     }
 }
 
 impl From<Digest> for Value {
     fn from(value: Digest) -> Self {
-        Self::Bytes(value.as_bytes().to_vec())
+        Self::Bytes(Some(value.as_bytes().to_vec()))
     }
 }
 
@@ -164,6 +176,11 @@ impl Fields {
     }
 
     pub(crate) fn text_or(&mut self) -> Result<Option<String>, LedgerError> {
+        let at = self.step();
+        dispatch!(&self.row, Row, row => row.try_get(at)).map_err(refusal)
+    }
+
+    pub(crate) fn bytes_or(&mut self) -> Result<Option<Vec<u8>>, LedgerError> {
         let at = self.step();
         dispatch!(&self.row, Row, row => row.try_get(at)).map_err(refusal)
     }

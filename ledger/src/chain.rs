@@ -65,6 +65,8 @@ pub(crate) enum Reach {
     Tail,
     /// Every link and every blob.
     All,
+    /// Every link, and no blob.
+    Links,
 }
 
 /// Links followed when a ledger is opened: about six weeks of one cluster.
@@ -75,21 +77,21 @@ const PAGE: i64 = 500;
 
 /// Follows every cluster's chain; says how many links held.
 pub(crate) async fn verify(tx: &mut Transaction, reach: Reach) -> Result<u64, LedgerError> {
-    let mut clusters: Vec<String> = Vec::new();
-    for mut row in
-        tx.fetch("SELECT DISTINCT cluster FROM hours UNION SELECT cluster FROM chain_heads", args![]).await?
-    {
-        clusters.push(row.text()?);
-    }
     let mut links = 0_u64;
-    for cluster in clusters {
-        let cluster = ClusterName::from(cluster);
+    for cluster in clusters(tx).await? {
         links = links.saturating_add(verify_cluster(tx, &cluster, reach).await?);
     }
     Ok(links)
 }
 
-async fn verify_cluster(
+/// Every cluster that has a chain, or a part of one, in order.
+pub(crate) async fn clusters(tx: &mut Transaction) -> Result<Vec<ClusterName>, LedgerError> {
+    let sql = "SELECT DISTINCT cluster FROM hours UNION SELECT cluster FROM chain_heads ORDER BY 1";
+    let rows = tx.fetch(sql, args![]).await?;
+    rows.into_iter().map(|mut row| row.text().map(ClusterName::from)).collect()
+}
+
+pub(crate) async fn verify_cluster(
     tx: &mut Transaction,
     cluster: &ClusterName,
     reach: Reach,
@@ -114,6 +116,7 @@ async fn verify_cluster(
     let (start, blobs_after) = match reach {
         Reach::Tail => (last.saturating_sub(TAIL_LINKS).max(0), last.saturating_sub(TAIL_BLOBS)),
         Reach::All => (0, 0),
+        Reach::Links => (0, last),
     };
     let mut at = if start == 0 { Head::NONE } else { link_at(tx, cluster, start).await? };
     while at.seq < last {

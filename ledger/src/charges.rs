@@ -233,7 +233,7 @@ impl Ledger {
 type Sum = (Option<(Quantity, Unit)>, Money);
 
 /// Adds up charges of one key and namespace.
-fn fold(charges: impl IntoIterator<Item = Charge>) -> Result<Vec<Charge>, LedgerError> {
+pub(crate) fn fold(charges: impl IntoIterator<Item = Charge>) -> Result<Vec<Charge>, LedgerError> {
     let mut sums: BTreeMap<(LineKey, Option<Namespace>), Sum> = BTreeMap::new();
     for Charge { key, namespace, quantity, amount } in charges {
         match sums.entry((key, namespace)) {

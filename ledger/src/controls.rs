@@ -137,6 +137,17 @@ pub(crate) async fn put_day(
     tx.insert(concat!("day_pools (day, n, ", pool_columns!(), ")"), pools).await
 }
 
+/// Those of a day, and how many hours of it were rated; none if a release rated it that did not keep them.
+pub(crate) async fn of_day(tx: &mut Transaction, day: &str) -> Result<Option<(i64, Control)>, LedgerError> {
+    let hours = tx.fetch_one("SELECT hours FROM day_totals WHERE day = $1", args![day]).await?;
+    let Some(hours) = hours.map(|mut row| row.int()).transpose()? else { return Ok(None) };
+    let totals =
+        tx.fetch(concat!("SELECT ", total_columns!(), " FROM day_totals WHERE day = $1"), args![day]).await?;
+    let pools =
+        tx.fetch(concat!("SELECT ", pool_columns!(), " FROM day_pools WHERE day = $1"), args![day]).await?;
+    Ok(Some((hours, sum(totals, pools)?)))
+}
+
 /// Removes those of a day.
 pub(crate) async fn clear_day(tx: &mut Transaction, day: &str) -> Result<(), LedgerError> {
     tx.execute("DELETE FROM day_pools WHERE day = $1", args![day]).await?;

@@ -16,9 +16,12 @@ mod closes;
 mod codec;
 mod columns;
 mod controls;
+mod copy;
 mod error;
+mod files;
 mod guard;
 mod hours;
+mod inspect;
 mod instant;
 mod location;
 mod months;
@@ -27,6 +30,7 @@ mod outbox;
 mod ownership;
 mod pods;
 mod scope;
+mod tables;
 mod transaction;
 
 pub use charges::{ChargeDay, DailyAmount, DailyTotal};
@@ -34,9 +38,11 @@ pub use closes::{
     CloseFile, CloseRecord, Closed, ClosedHow, ClosedMonth, Closing, FrozenOwnership, PinnedHour,
     RenderedFile, Restating, UnknownClosedHow,
 };
+pub use copy::{Copied, CopyError};
 pub use error::{LedgerError, OpenError};
 pub use guard::WriteGuard;
 pub use hours::{HourEntry, Missing, Recorded, RecordedHour};
+pub use inspect::{Fault, Inspection};
 pub use location::{Location, LocationError};
 pub use months::{Coverage, MonthRecord, PeriodEntry, PeriodState, UnknownState};
 pub use outbox::{

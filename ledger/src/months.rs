@@ -12,7 +12,7 @@ use defray_pricing::statement::PeriodStatements;
 use defray_pricing::time::Period;
 
 mod periods;
-mod read;
+pub(crate) mod read;
 mod write;
 
 pub(crate) use read::load;

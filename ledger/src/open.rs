@@ -12,15 +12,16 @@ use crate::location::{Location, Place};
 use crate::transaction::Transaction;
 use crate::{Inner, Ledger, closes};
 
-mod directory;
-mod server;
+pub(crate) mod directory;
+pub(crate) mod server;
+pub(crate) mod upgrade;
 
 /// A step of the schema: its number, what it brings, and how in each database.
-struct Step {
+pub(crate) struct Step {
     version: i64,
     brings: &'static str,
-    sqlite: &'static str,
-    postgres: &'static str,
+    pub(crate) sqlite: &'static str,
+    pub(crate) postgres: &'static str,
 }
 
 /// Forward only: a released migration is never edited.
@@ -35,10 +36,11 @@ macro_rules! steps {
     };
 }
 
-const STEPS: [Step; 5] = steps![(1, "ledger"), (2, "pods"), (3, "recovery"), (4, "reporting"), (5, "closes")];
+pub(crate) const STEPS: [Step; 5] =
+    steps![(1, "ledger"), (2, "pods"), (3, "recovery"), (4, "reporting"), (5, "closes")];
 
 /// The schema this release writes: the last of the steps.
-const SCHEMA: i64 = 5;
+pub(crate) const SCHEMA: i64 = 5;
 
 /// What may be done to have a ledger of this release's schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,14 +70,24 @@ impl Ledger {
         Self::open_as(location, Want::Beside).await
     }
 
+    /// Opens a ledger to find out what is wrong with it: as [`Ledger::open_beside`], but nothing of what it holds
+    /// is held against anything yet.
+    pub async fn open_to_inspect(location: &Location) -> Result<Self, OpenError> {
+        Self::open_unproven(location, Want::Beside).await
+    }
+
     async fn open_as(location: &Location, want: Want) -> Result<Self, OpenError> {
+        let ledger = Self::open_unproven(location, want).await?;
+        ledger.prove(want).await.map_err(|error| at(location, error))?;
+        Ok(ledger)
+    }
+
+    async fn open_unproven(location: &Location, want: Want) -> Result<Self, OpenError> {
         let (pools, lock) = match &location.0 {
             Place::Directory(path) => directory::open(path, location, want).await?,
             Place::Server(options) => (server::open(options, location, want).await?, None),
         };
-        let ledger = Self { inner: Arc::new(Inner { pools, _lock: lock }) };
-        ledger.prove(want).await.map_err(|error| at(location, error))?;
-        Ok(ledger)
+        Ok(Self { inner: Arc::new(Inner { pools, _lock: lock }) })
     }
 
     /// It can be written, if it may be, and what it holds is what was recorded.
@@ -91,7 +103,7 @@ impl Ledger {
 }
 
 /// A refusal of the database while opening, with where it was.
-fn at(location: &Location, error: LedgerError) -> OpenError {
+pub(crate) fn at(location: &Location, error: LedgerError) -> OpenError {
     let location = location.to_string();
     match error {
         LedgerError::DiskFull => OpenError::DiskFull(location),
@@ -137,7 +149,7 @@ async fn check_current(tx: &mut Transaction, location: &Location) -> Result<(), 
 
 /// Each migration runs in a transaction. One that this release does not know was made by a newer one
 /// that says this release may still read; see `min_reader`.
-async fn migrate<'a, A>(
+pub(crate) async fn migrate<'a, A>(
     sql: impl Fn(&Step) -> &'static str,
     database: A,
     location: &Location,

@@ -37,6 +37,11 @@ impl Transaction {
         Self { running, poisoned: false }
     }
 
+    /// What it is underneath, where both do not mean the same.
+    pub(crate) const fn running(&self) -> &Running {
+        &self.running
+    }
+
     /// Runs a statement; says how many rows it touched.
     pub(crate) async fn execute(
         &mut self,
@@ -79,12 +84,8 @@ impl Transaction {
         Ok(self.fetch(sql, values).await?.into_iter().next())
     }
 
-    /// Inserts many rows in few statements. `into` is `table (columns)`.
-    pub(crate) async fn insert(
-        &mut self,
-        into: &'static str,
-        rows: Vec<Vec<Value>>,
-    ) -> Result<(), LedgerError> {
+    /// Inserts many rows in few statements. `into` is `table (columns)`, which no user has a part in.
+    pub(crate) async fn insert(&mut self, into: &str, rows: Vec<Vec<Value>>) -> Result<(), LedgerError> {
         let width = rows.first().map_or(1, Vec::len).max(1);
         let per_statement = PLACEHOLDERS.checked_div(width).unwrap_or(1).clamp(1, 100);
         let mut rows = rows.into_iter().peekable();

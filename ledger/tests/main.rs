@@ -5,7 +5,9 @@
 mod books;
 mod charges;
 mod closes;
+mod copying;
 mod hours;
+mod inspecting;
 mod months;
 mod opening;
 mod outbox;

@@ -229,3 +229,51 @@ async fn an_older_ledger_is_brought_forward_and_keeps_what_it_holds() {
     assert_eq!(ledger.verify(&everything).await.unwrap(), 1);
     assert!(ledger.pods_now(&everything, &cluster()).await.unwrap().is_empty());
 }
+
+fn copies(home: &Path) -> Vec<std::path::PathBuf> {
+    let folder = std::fs::read_dir(home.join("backups")).into_iter().flatten();
+    let mut copies: Vec<_> = folder.map(|copy| copy.unwrap().path()).collect();
+    copies.sort();
+    copies
+}
+
+/// There is no way back from a migration, but there is one from this copy.
+#[tokio::test]
+async fn a_copy_is_kept_before_the_schema_is_brought_forward() {
+    use crate::support::things::{first, recorded};
+    let home = Home::directory();
+    let Home::Directory(folder) = &home else { unreachable!() };
+    let ledger = home.open().await;
+    let guard = ledger.acquire().await.unwrap();
+    ledger.record(&guard, vec![recorded(first(), 1)]).await.unwrap();
+    ledger.close().await;
+    drop(ledger);
+    home.open().await.close().await;
+    assert!(copies(folder.path()).is_empty(), "nothing is to be brought forward");
+    let older = "DROP TABLE pods; DROP TABLE pod_lists; DELETE FROM _sqlx_migrations WHERE version = 2";
+    home.tamper_same(older).await;
+    home.open().await.close().await;
+    let kept = copies(folder.path()).remove(0);
+    let name = kept.file_name().unwrap().to_str().unwrap().to_owned();
+    assert!(name.starts_with("schema-5-2"), "{name}");
+    // As it was: brought forward itself, it holds the hour.
+    let copy = Ledger::open(&Location::directory(&kept)).await.unwrap();
+    assert_eq!(copy.verify(&Scope::everything()).await.unwrap(), 1);
+    copy.close().await;
+    // A migration that fails: a copy is there, and another start makes no other one.
+    home.tamper_same(older).await;
+    home.tamper_same("CREATE TABLE pods (x)").await;
+    for _ in 0..3 {
+        let error = home.try_open().await.unwrap_err();
+        assert!(matches!(error, OpenError::Other { .. }), "{error}");
+        assert_eq!(copies(folder.path()).len(), 2);
+    }
+    home.tamper_same("DROP TABLE pods").await;
+    home.open().await.close().await;
+    for _ in 0..3 {
+        home.tamper_same(older).await;
+        home.open().await.close().await;
+    }
+    let kept = copies(folder.path());
+    assert_eq!(kept.len(), 3, "the newest are kept: {kept:?}");
+}

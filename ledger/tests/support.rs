@@ -4,6 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use defray_ledger::{Ledger, Location, OpenError};
 use tempfile::TempDir;
 
+pub(crate) mod filled;
 pub(crate) mod postgres;
 pub(crate) mod things;
 

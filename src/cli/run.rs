@@ -6,8 +6,8 @@ use anyhow::Context;
 use defray_pricing::book::{PriceBook, Problem};
 
 use super::{
-    Check, Cli, Command, ConfigFile, Failure, Logging, PrintConfig, demo, estimate, explain, output, price,
-    push, report,
+    Check, Cli, Command, ConfigFile, Failure, Logging, PrintConfig, db, demo, estimate, explain, output,
+    price, push, report,
 };
 use crate::app::{self, App, NotStarted, Setup};
 use crate::clock::Clock;
@@ -63,6 +63,12 @@ pub(super) fn run(cli: Cli) -> Result<(), Failure> {
                 command.source().and_then(|source| source.config.as_deref()).map(load).transpose()?;
             log(&logging, config.as_ref(), "warn")?;
             wait(price::run(&command, config.as_ref()))
+        }
+        Command::Db(command) => {
+            let config = command.source().config.as_deref().map(load).transpose()?;
+            let other = command.other().map(load).transpose()?;
+            log(&logging, config.as_ref(), "warn")?;
+            wait(db::run(&command, config.as_ref(), other.as_ref()))
         }
         Command::Push(file) => {
             let config = load(&file.config)?;

@@ -11,13 +11,7 @@ use crate::{LedgerError, MonthRecord, controls};
 
 /// Of values as they rest in the database: each with its kind, so that no two sequences are alike.
 pub(super) fn of(values: &[Value]) -> Digest {
-    let bytes = |value: &Value| match value {
-        Value::Int(None) | Value::Text(None) => vec![0],
-        Value::Int(Some(int)) => [&[1], int.to_le_bytes().as_slice()].concat(),
-        Value::Text(Some(text)) => [&[2], text.as_bytes()].concat(),
-        Value::Bytes(bytes) => [&[3], bytes.as_slice()].concat(),
-    };
-    let fields: Vec<Vec<u8>> = values.iter().map(bytes).collect();
+    let fields: Vec<Vec<u8>> = values.iter().map(Value::canonical).collect();
     Digest::of_fields(fields.iter().map(Vec::as_slice))
 }
 

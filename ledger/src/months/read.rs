@@ -85,7 +85,7 @@ impl Ledger {
     }
 }
 
-async fn statements(
+pub(crate) async fn statements(
     tx: &mut Transaction,
     scope: &Scope,
     period: &str,

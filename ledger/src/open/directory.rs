@@ -10,13 +10,13 @@ use sqlx::sqlite::{
 };
 use sqlx::{ConnectOptions, Connection};
 
-use super::{Want, at, begin, check_current, check_schema, migrate};
+use super::{Want, at, begin, check_current, check_schema, migrate, upgrade};
 use crate::backend::{Pools, refusal, sqlite_code};
 use crate::error::OpenError;
 use crate::location::Location;
 use crate::transaction::Transaction;
 
-const DATABASE: &str = "ledger.db";
+pub(crate) const DATABASE: &str = "ledger.db";
 const LOCK: &str = "ledger.lock";
 /// `defr`, written into the file's header by the first migration.
 const APPLICATION_ID: i64 = 1_684_366_962;
@@ -40,7 +40,14 @@ pub(super) async fn open(
     if want != Want::Current && !is_ledger {
         return Err(absent());
     }
-    let options = options(&database).read_only(want == Want::Beside);
+    if want == Want::Current && is_ledger {
+        upgrade::keep(path, &database, location).await?;
+    }
+    // Who only looks cannot change how it is logged: a backup is not logged at all.
+    let options = match want {
+        Want::Beside => options(&database).read_only(true),
+        Want::Current | Want::AsItIs => options(&database).journal_mode(SqliteJournalMode::Wal),
+    };
     let writer = SqlitePoolOptions::new()
         .max_connections(1)
         .max_lifetime(None)
@@ -65,10 +72,9 @@ pub(super) async fn open(
 }
 
 /// What is committed is on the disk when it is acknowledged, and a damaged page is an error, not data.
-fn options(database: &Path) -> SqliteConnectOptions {
+pub(crate) fn options(database: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(database)
-        .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .busy_timeout(Duration::from_secs(10))
@@ -78,7 +84,7 @@ fn options(database: &Path) -> SqliteConnectOptions {
         .pragma("mmap_size", "0")
 }
 
-fn check_directory(path: &Path) -> Result<(), OpenError> {
+pub(crate) fn check_directory(path: &Path) -> Result<(), OpenError> {
     match std::fs::metadata(path) {
         Ok(found) if found.is_dir() => Ok(()),
         Ok(_) => Err(OpenError::NotADirectory(path.to_owned())),
@@ -97,7 +103,7 @@ fn unusable(path: &Path, error: &std::io::Error) -> OpenError {
 }
 
 /// Held as long as the ledger is open; the system lets go of it when the process ends, however it ends.
-fn lock(path: &Path) -> Result<File, OpenError> {
+pub(crate) fn lock(path: &Path) -> Result<File, OpenError> {
     let refuse = |error: &std::io::Error| unusable(path, error);
     let mut file = OpenOptions::new()
         .read(true)

@@ -237,3 +237,30 @@ pub(crate) fn month(period: &str, inputs: &str, euros: i128) -> MonthRecord {
 pub(crate) fn now() -> chrono::DateTime<Utc> {
     time("2026-10-20T12:00:00Z")
 }
+
+/// A day whose charges add up to what was paid for.
+pub(crate) fn sound_day(date: &str, inputs: &str, seed: i64) -> ChargeDay {
+    let mut day = charge_day(date, inputs, seed);
+    let amounts = day.hours.iter().flat_map(|(_, charges)| charges).map(|charge| charge.amount);
+    let metered = defray_pricing::money::Money::sum(amounts).unwrap();
+    day.control = Control { metered, ..Control::default() };
+    day.control.pools.insert((None, "burst*".to_owned()), PoolControl::default());
+    day
+}
+
+/// A month whose lines are what they say they are.
+pub(crate) fn sound_month(period: &str, inputs: &str) -> MonthRecord {
+    let mut month = month(period, inputs, 22);
+    for statement in &mut month.statements.statements {
+        for line in &mut statement.lines {
+            line.amount = line.exact.checked_add(line.rounding).unwrap();
+        }
+        let sum = |of: fn(&Line) -> defray_pricing::money::Money| {
+            defray_pricing::money::Money::sum(statement.lines.iter().map(of)).unwrap()
+        };
+        (statement.exact, statement.amount) = (sum(|line| line.exact), sum(|line| line.amount));
+    }
+    let amounts = month.statements.statements.iter().map(|statement| statement.amount);
+    month.statements.amount = defray_pricing::money::Money::sum(amounts).unwrap();
+    month
+}
