@@ -203,7 +203,14 @@ fn read(root: &Value<'_>, place: &Place<'_>) -> Result<Config, Refused> {
         // What labels mean is said once, and holds for the metrics store as for the API server.
         let names = &mut cluster.prometheus.settings.names;
         names.nodes = cluster.kubernetes.nodes.clone();
-        names.namespace_labels.clone_from(&tenancy.namespace_labels);
+        let owned = |keys: BTreeSet<&str>| keys.into_iter().map(str::to_owned).collect::<BTreeSet<_>>();
+        let asked = &mut cluster.kubernetes.asked;
+        asked.labels = owned(tenancy.label_keys());
+        asked.label_suffixes = owned(tenancy.label_suffixes());
+        asked.annotations = owned(tenancy.annotation_keys());
+        names.namespace_labels = asked.labels.iter().cloned().collect();
+        names.namespace_label_suffixes = asked.label_suffixes.iter().cloned().collect();
+        names.namespace_annotations = asked.annotations.iter().cloned().collect();
     }
     Ok(Config {
         billing: billing?,
@@ -253,8 +260,34 @@ fn clusters(
         keys.finish();
         let (name, since, until) = (name?, since?, until?);
         let accept = accept?.into_iter().collect();
-        Ok(Cluster { name, since, until, accept, prometheus: prometheus?, kubernetes: kubernetes? })
+        let cluster =
+            Cluster { name, since, until, accept, prometheus: prometheus?, kubernetes: kubernetes? };
+        Ok((cluster, value.clone()))
     })?;
+    let mut one_store = Ok(());
+    for (index, (cluster, place)) in clusters.iter().enumerate() {
+        for (other, at) in clusters.iter().take(index) {
+            // One that ended may have handed its store on.
+            let ends_before = |one: &Cluster, next: &Cluster| {
+                one.until.is_some_and(|until| next.since.is_none_or(|since| since >= until))
+            };
+            let at_once = !ends_before(cluster, other) && !ends_before(other, cluster);
+            if at_once && cluster.prometheus.overlaps(&other.prometheus) {
+                one_store = Err(place.refuse(
+                    format!(
+                        "`{}` and `{}` (line {}) read one store, and nothing tells their series apart: each would be \
+                         billed for both",
+                        cluster.name,
+                        other.name,
+                        at.line()
+                    ),
+                    "give each a `prometheus.cluster_label` with the label and the value that its series carry",
+                ));
+            }
+        }
+    }
+    one_store?;
+    let clusters: Vec<Cluster> = clusters.into_iter().map(|(cluster, _)| cluster).collect();
     if clusters.is_empty() {
         return Err(
             value.refuse("there is no cluster", "describe at least one: a name and its prometheus.url")

@@ -72,8 +72,7 @@ impl Platform {
     pub fn rules(&self) -> TenancyRules {
         TenancyRules {
             namespace_pattern: Some(NamePattern { prefix: "vcluster-".to_owned(), suffix: String::new() }),
-            namespace_labels: Vec::new(),
-            static_claims: Vec::new(),
+            ..TenancyRules::default()
         }
     }
 

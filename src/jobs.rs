@@ -20,6 +20,7 @@ mod runner;
 mod sample;
 #[cfg(test)]
 mod tests;
+mod watched;
 mod watching;
 
 use chrono::{DateTime, Utc};
@@ -31,8 +32,8 @@ use crate::telemetry::Metrics;
 
 pub use book::{BookKeeper, ReadBook, other_currency};
 pub use cluster::{
-    Cluster, Counted, Known, LeftOut, Measure, MeasuredHour, NotMeasured, Observe, Observed, PodNews, Pods,
-    Unbillable,
+    Cluster, Counted, Known, LeftOut, Measure, MeasuredHour, NotMeasured, ObjectKind, Observe, Observed,
+    PodNews, Pods, Unbillable,
 };
 pub use looks::Looks;
 pub use observe::{Memory, Observer};
@@ -42,6 +43,7 @@ pub use rate::Rater;
 pub use remarks::Remarks;
 pub use runner::{Bell, Board, Job, LastRun, drive};
 pub use sample::Sampler;
+pub use watched::Watched;
 
 /// What every job works with.
 #[derive(Debug, Clone)]

@@ -81,6 +81,15 @@ pub struct ClusterLabel {
     pub cluster: String,
 }
 
+/// Which watch.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct WatchLabel {
+    /// The cluster.
+    pub cluster: String,
+    /// `tenants`, `namespaces` or `nodes`.
+    pub kind: &'static str,
+}
+
 /// Which job.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct JobLabel {
@@ -226,11 +235,17 @@ metrics! {
         pub job_last_success: Family<JobLabel, Gauge> => "defray_job_last_success_timestamp_seconds",
         /// Runs of a job since the start, by how they ended: `success` or `failure`
         pub job_runs: Family<JobOutcome, Counter> => "defray_job_runs",
-        /// Claims on namespaces, pools or team names that contradict each other in the latest hour;
-        /// what they claim is charged to `__unassigned__`
+        /// Claims on namespaces, pools, team names or cost centres that contradict each other in the latest hour, and
+        /// tenants without a cost centre; what is in doubt is charged to `__unassigned__`
         pub ownership_conflicts: PerCluster => "defray_ownership_conflicts",
-        /// Tenant resources that could not be read and are skipped
+        /// Tenants and namespaces that cannot be read and are skipped
         pub tenants_skipped: PerCluster => "defray_tenants_skipped",
+        /// Skipped Tenant resources whose last good version is in force; what others would own is charged to
+        /// `__unassigned__`
+        pub tenants_held_over: PerCluster => "defray_tenants_held_over",
+        /// Changes of ownership since the start that a list found and a watch ought to have told of: the watch is
+        /// silent, and changes are known an hour late
+        pub watch_missed_changes: Family<WatchLabel, Counter> => "defray_watch_missed_changes",
         /// 1 while the watch on a cluster's pods is broken or has not begun, and the short-lived are missed, or while
         /// what it saw cannot be written
         pub pod_watch_broken: PerCluster => "defray_pod_watch_broken",

@@ -1,6 +1,9 @@
 //! Ownership from a real API server.
 
 mod access;
+mod malformed;
+mod named;
+mod observing;
 mod ownership;
 mod pods;
 mod waking;

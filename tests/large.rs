@@ -95,11 +95,13 @@ fn observation() -> Observation {
             services: BTreeSet::from(["vault".into()]),
             node_pool_size: None,
             node_pool_instance_type: None,
+            malformed: None,
         };
         (Uid::from(format!("t-{index}")), fact)
     });
     let namespaces = (0..TENANTS).map(|index| {
-        let fact = NamespaceFact { name: namespace(index), labels: BTreeMap::new() };
+        let fact =
+            NamespaceFact { name: namespace(index), labels: BTreeMap::new(), annotations: BTreeMap::new() };
         (Uid::from(format!("n-{index}")), fact)
     });
     Observation {

@@ -13,3 +13,4 @@ mod prometheus;
 mod push;
 mod rated;
 mod story;
+mod timelines;

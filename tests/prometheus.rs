@@ -12,6 +12,7 @@ use defray_pricing::usage::{Source, UsageHour};
 
 use crate::harness::{Prometheus, Series, VictoriaMetrics};
 
+mod clusters;
 mod foreign;
 mod hostile;
 mod objects;

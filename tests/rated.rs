@@ -49,12 +49,16 @@ fn observation() -> Observation {
             services: BTreeSet::new(),
             node_pool_size: None,
             node_pool_instance_type: None,
+            malformed: None,
         };
         (Uid::from(format!("t-{name}")), fact)
     });
     let namespaces = TENANTS.map(|(name, _)| {
-        let fact =
-            NamespaceFact { name: Namespace::from(format!("vcluster-{name}")), labels: BTreeMap::new() };
+        let fact = NamespaceFact {
+            name: Namespace::from(format!("vcluster-{name}")),
+            labels: BTreeMap::new(),
+            annotations: BTreeMap::new(),
+        };
         (Uid::from(format!("n-{name}")), fact)
     });
     Observation {

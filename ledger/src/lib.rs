@@ -49,7 +49,7 @@ pub use outbox::{
     Delivery, DeliveryCount, DeliveryEntry, DeliveryState, DisabledEndpoint, LatestRevision, Outcome,
     UnknownDeliveryState,
 };
-pub use ownership::{Assumed, Changes, Observation};
+pub use ownership::{Assumed, Changes, Found, Observation};
 pub use pods::{PodChange, PodFact, SeenPod};
 pub use scope::Scope;
 

@@ -28,9 +28,9 @@ pub struct Observation {
     /// When the API server made the objects, where it says. What is new in this list began to hold then,
     /// but not before the observation before this one, in which it was not yet seen.
     pub created: BTreeMap<Uid, DateTime<Utc>>,
-    /// Objects that exist but cannot be read, as a tenant with a malformed field: absent from the lists,
-    /// but not gone. What is known of them still holds.
-    pub unreadable: BTreeSet<Uid>,
+    /// Objects that exist but cannot be read, as a tenant with a malformed field, and why: absent from the lists,
+    /// but not gone. What is known of them still holds; a tenant's says that it does so only for want of better.
+    pub unreadable: BTreeMap<Uid, String>,
 }
 
 /// Ownership before the first observation, as the metrics store knows it.
@@ -53,7 +53,36 @@ pub struct Changes {
     pub closed: u64,
 }
 
+/// What an observation changed, by kind.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Found {
+    /// What was assumed of the cluster and ended with its first observation.
+    pub assumed: Changes,
+    /// Of tenants.
+    pub tenants: Changes,
+    /// Of namespaces.
+    pub namespaces: Changes,
+    /// Of nodes.
+    pub nodes: Changes,
+}
+
+impl Found {
+    /// Altogether.
+    pub const fn total(&self) -> Changes {
+        let mut total = self.assumed;
+        total.add(self.tenants);
+        total.add(self.namespaces);
+        total.add(self.nodes);
+        total
+    }
+}
+
 impl Changes {
+    /// Spans that began or ended.
+    pub const fn spans(&self) -> u64 {
+        self.opened.saturating_add(self.closed)
+    }
+
     const fn add(&mut self, other: Self) {
         self.opened = self.opened.saturating_add(other.opened);
         self.closed = self.closed.saturating_add(other.closed);
@@ -69,21 +98,22 @@ impl Ledger {
         cluster: &ClusterName,
         at: DateTime<Utc>,
         observation: &Observation,
-    ) -> Result<Changes, LedgerError> {
+    ) -> Result<Found, LedgerError> {
         let mut tx = self.write(guard).await?;
-        let (last, mut changes) = advance(&mut tx, cluster, at).await?;
+        let (last, assumed) = advance(&mut tx, cluster, at).await?;
+        let mut found = Found { assumed, ..Found::default() };
         let moment = Moment { cluster, at, last, observation };
         if let Some(tenants) = &observation.tenants {
-            changes.add(compare(&mut tx, "tenant", &moment, tenants).await?);
+            found.tenants = compare(&mut tx, "tenant", &moment, tenants).await?;
         }
         if let Some(namespaces) = &observation.namespaces {
-            changes.add(compare(&mut tx, "namespace", &moment, namespaces).await?);
+            found.namespaces = compare(&mut tx, "namespace", &moment, namespaces).await?;
         }
         if let Some(nodes) = &observation.nodes {
-            changes.add(compare(&mut tx, "node", &moment, nodes).await?);
+            found.nodes = compare(&mut tx, "node", &moment, nodes).await?;
         }
         tx.commit().await?;
-        Ok(changes)
+        Ok(found)
     }
 
     /// When a cluster was last observed.
@@ -176,16 +206,37 @@ async fn advance(
     Ok((Some(last), Changes::default()))
 }
 
+/// What can be known of an object.
+trait Fact: Serialize + DeserializeOwned + PartialEq + Sync {
+    /// What holds of an object that was as this says and cannot be read any more; none where that is no part of it.
+    fn held_over(&self, reason: &str) -> Option<Self>;
+}
+
+impl Fact for TenantFact {
+    fn held_over(&self, reason: &str) -> Option<Self> {
+        Some(Self { malformed: Some(reason.to_owned()), ..self.clone() })
+    }
+}
+
+impl Fact for NamespaceFact {
+    fn held_over(&self, _reason: &str) -> Option<Self> {
+        None
+    }
+}
+
+impl Fact for NodeFact {
+    fn held_over(&self, _reason: &str) -> Option<Self> {
+        None
+    }
+}
+
 /// Brings the open spans of one kind in line with a complete list.
-async fn compare<F>(
+async fn compare<F: Fact>(
     tx: &mut Transaction,
     kind: &'static str,
     moment: &Moment<'_>,
     listed: &[(Uid, F)],
-) -> Result<Changes, LedgerError>
-where
-    F: Serialize + DeserializeOwned + PartialEq + Sync,
-{
+) -> Result<Changes, LedgerError> {
     // A list read in pages can hold one object twice; the later page is the newer.
     let listed: BTreeMap<&Uid, &F> = listed.iter().map(|(uid, fact)| (uid, fact)).collect();
     let cluster = moment.cluster.as_str();
@@ -196,6 +247,7 @@ where
         )
         .await?;
     let (mut kept, mut altered, mut ended) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
+    let mut held_over = Vec::new();
     for mut row in open {
         let (id, uid, fact) = (row.int()?, Uid::from(row.text()?), fact::<F>(&mut row)?);
         match listed.get(&uid) {
@@ -206,8 +258,15 @@ where
                 altered.insert(uid);
                 ended.push(id);
             }
-            None if moment.observation.unreadable.contains(&uid) => {}
-            None => ended.push(id),
+            None => match moment.observation.unreadable.get(&uid) {
+                None => ended.push(id),
+                Some(reason) => {
+                    if let Some(now) = fact.held_over(reason).filter(|now| *now != fact) {
+                        held_over.push((uid, now));
+                        ended.push(id);
+                    }
+                }
+            },
         }
     }
     let mut changes = Changes::default();
@@ -221,6 +280,11 @@ where
         let since = if altered.contains(uid) { moment.at } else { moment.began(uid) };
         let open: Option<i64> = None;
         begun.push(args![kind, cluster, uid.as_str(), micros(since), open, "observed", text(fact)?]);
+        changes.opened = changes.opened.saturating_add(1);
+    }
+    for (uid, fact) in held_over {
+        let open: Option<i64> = None;
+        begun.push(args![kind, cluster, uid.as_str(), micros(moment.at), open, "observed", text(&fact)?]);
         changes.opened = changes.opened.saturating_add(1);
     }
     tx.insert(SPANS, begun).await?;

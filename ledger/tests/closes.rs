@@ -31,7 +31,11 @@ fn ownership() -> FrozenOwnership {
         from: from.parse().unwrap(),
         until: until.map(|text| text.parse().unwrap()),
         origin: Origin::Observed,
-        fact: NamespaceFact { name: "shop".into(), labels: [("team".into(), "é".into())].into() },
+        fact: NamespaceFact {
+            name: "shop".into(),
+            labels: [("team".into(), "é".into())].into(),
+            annotations: [].into(),
+        },
     };
     let timeline = Timeline {
         namespaces: vec![

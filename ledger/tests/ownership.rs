@@ -18,12 +18,20 @@ fn tenant(team: &str, cost_center: &str) -> (Uid, TenantFact) {
         services: ["kafka".into()].into(),
         node_pool_size: Some(3),
         node_pool_instance_type: None,
+        malformed: None,
     };
     (Uid::from(format!("uid-{team}")), fact)
 }
 
 fn namespace(uid: &str, name: &str) -> (Uid, NamespaceFact) {
-    (Uid::from(uid), NamespaceFact { name: name.into(), labels: [("team".into(), "a".into())].into() })
+    (
+        Uid::from(uid),
+        NamespaceFact {
+            name: name.into(),
+            labels: [("team".into(), "a".into())].into(),
+            annotations: [("note".into(), "b".into())].into(),
+        },
+    )
 }
 
 fn node(name: &str) -> (Uid, NodeFact) {
@@ -51,7 +59,7 @@ fn at(minutes: i64) -> DateTime<Utc> {
 
 async fn see(ledger: &Ledger, guard: &WriteGuard, minutes: i64, observation: &Observation) -> (u64, u64) {
     let Changes { opened, closed } =
-        ledger.observe(guard, &cluster(), at(minutes), observation).await.unwrap();
+        ledger.observe(guard, &cluster(), at(minutes), observation).await.unwrap().total();
     (opened, closed)
 }
 
@@ -146,20 +154,43 @@ both! {
         assert_eq!(seen, [("n1", at(0)), ("n2", at(4)), ("n3", at(10)), ("n4", at(30))]);
     }
 
-    /// A tenant whose resource became malformed keeps what was known of it.
+    /// A tenant whose resource became malformed keeps what was known of it, and says so from then on.
     async fn what_cannot_be_read_is_not_gone(home: &Home) {
         let ledger = home.open().await;
         let guard = ledger.acquire().await.unwrap();
         see(&ledger, &guard, 0, &tenants(&[tenant("team-a", "CC1"), tenant("team-b", "CC2")])).await;
-        let unreadable = Observation {
-            unreadable: [tenant("team-a", "CC1").0, "uid-never-seen".into()].into(),
+        let unreadable = |reason: &str| Observation {
+            unreadable: [(tenant("team-a", "CC1").0, reason.to_owned()), ("uid-never-seen".into(), String::new())].into(),
             ..tenants(&[])
         };
-        assert_eq!(see(&ledger, &guard, 10, &unreadable).await, (0, 1));
+        assert_eq!(see(&ledger, &guard, 10, &unreadable("no team")).await, (1, 2));
+        assert_eq!(see(&ledger, &guard, 15, &unreadable("no team")).await, (0, 0), "said once");
+        assert_eq!(see(&ledger, &guard, 20, &unreadable("no cost centre")).await, (1, 1));
+        assert_eq!(see(&ledger, &guard, 30, &tenants(&[tenant("team-a", "CC1")])).await, (1, 1), "mended");
+        assert_eq!(see(&ledger, &guard, 40, &unreadable("no team")).await, (1, 1));
+        assert_eq!(see(&ledger, &guard, 50, &tenants(&[])).await, (0, 1), "deleted before it was mended");
         let spans = timeline(&ledger).await.tenants;
-        let seen: Vec<_> = spans.iter().map(|span| (span.uid.as_str(), span.until)).collect();
-        assert_eq!(seen, [("uid-team-a", None), ("uid-team-b", Some(at(10)))]);
-        assert_eq!(see(&ledger, &guard, 20, &tenants(&[tenant("team-a", "CC3")])).await, (1, 1));
+        let of_a = spans.iter().filter(|span| span.uid.as_str() == "uid-team-a");
+        let seen: Vec<_> = of_a
+            .map(|span| (span.fact.cost_center.as_str(), span.fact.malformed.as_deref(), span.from, span.until))
+            .collect();
+        assert_eq!(seen, [
+            ("CC1", None, at(0), Some(at(10))),
+            ("CC1", Some("no team"), at(10), Some(at(20))),
+            ("CC1", Some("no cost centre"), at(20), Some(at(30))),
+            ("CC1", None, at(30), Some(at(40))),
+            ("CC1", Some("no team"), at(40), Some(at(50))),
+        ]);
+    }
+
+    /// Only a tenant says that it is malformed: a namespace and a node go on as they were.
+    async fn a_namespace_that_cannot_be_read_goes_on(home: &Home) {
+        let ledger = home.open().await;
+        let guard = ledger.acquire().await.unwrap();
+        see(&ledger, &guard, 0, &namespaces(&[namespace("n1", "one")])).await;
+        let unreadable = [("n1".into(), "a label".to_owned())].into();
+        let unreadable = Observation { unreadable, ..namespaces(&[]) };
+        assert_eq!(see(&ledger, &guard, 10, &unreadable).await, (0, 0));
     }
 
     /// Another uid is another namespace, whatever its name; the same uid seen again begins anew.

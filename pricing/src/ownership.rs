@@ -16,7 +16,7 @@ mod spans;
 mod within;
 
 pub use resolve::{OwnershipIndex, resolve};
-pub use rules::{NamePattern, StaticClaim, TenancyRules};
+pub use rules::{Ancestor, CostCenterSource, NamePattern, NamedBy, NamespaceRule, StaticClaim, TenancyRules};
 
 /// A fact about one object and the time it held: `[from, until)`, open while it still holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +68,10 @@ pub struct TenantFact {
     /// `spec.nodePool.instanceType`, what was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node_pool_instance_type: Option<String>,
+    /// Why the resource cannot be read any more. All else is then its last good version, which stays in force
+    /// until the resource is mended or deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub malformed: Option<String>,
 }
 
 /// A host namespace at one time.
@@ -78,6 +82,9 @@ pub struct NamespaceFact {
     /// Its labels, as far as a rule or a price book may ask for them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
+    /// Its annotations, as far as a rule asks for them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
 }
 
 /// A node at one time.
@@ -208,6 +215,22 @@ pub enum Conflict {
         namespace: Namespace,
         /// The shared costs, in the order of the book.
         shared_costs: Vec<String>,
+    },
+    /// The namespaces of a tenant that no resource describes name different cost centres.
+    TwoCostCenters {
+        /// The cluster.
+        cluster: ClusterName,
+        /// The tenant; its charges are on the cost centre `__unassigned__`.
+        tenant: TenantName,
+        /// The cost centres and the namespace that names each, in order.
+        claims: Vec<(CostCenter, Namespace)>,
+    },
+    /// Nothing says on which cost centre a tenant is that no resource describes.
+    NoCostCenter {
+        /// The cluster.
+        cluster: ClusterName,
+        /// The tenant; its charges are on the cost centre `__unassigned__`.
+        tenant: TenantName,
     },
     /// A tenant asks for a reserved name.
     ReservedName {

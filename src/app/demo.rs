@@ -16,7 +16,9 @@ use futures::future::BoxFuture;
 use crate::clock::Clock;
 use crate::config::{Config, History, LedgerPlace};
 use crate::demo::Platform;
-use crate::jobs::{Cluster, Known, Measure, MeasuredHour, NotMeasured, Observe, Observed, Shared};
+use crate::jobs::{
+    Cluster, Known, Measure, MeasuredHour, NotMeasured, ObjectKind, Observe, Observed, Shared,
+};
 use crate::rerate::{Counts, Ground};
 
 use super::{App, NotStarted, Setup};
@@ -128,7 +130,7 @@ impl Observe for Platform {
         })
     }
 
-    fn changed(&self) -> BoxFuture<'_, anyhow::Result<()>> {
+    fn changed(&self) -> BoxFuture<'_, anyhow::Result<BTreeSet<ObjectKind>>> {
         Box::pin(std::future::pending())
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::http;
 use crate::jobs::{
     Bell, BookKeeper, Historian, Job, KnownPast, Looks, Memory, Observer, PodKeeper, Rater, Remarks, Sampler,
-    Unwritten, drive,
+    Unwritten, Watched, drive,
 };
 use crate::supervise::{Ended, OnError};
 
@@ -104,16 +104,20 @@ impl App {
 
     fn start_observe(&self, bells: &Bells, looks: &Looks) {
         let now = self.shared.clock.now();
+        let watched = Watched::default();
         for cluster in self.clusters.iter().filter(|cluster| !cluster.has_ended(now)) {
-            let (observe, bell) = (Arc::clone(&cluster.observe), bells.observe.clone());
+            let (cluster, bell, watched) = (cluster.clone(), bells.observe.clone(), watched.clone());
+            let clock = self.shared.clock.clone();
             self.shared.supervisor.spawn("watch", OnError::Restart, move |stop| {
-                let (observe, bell) = (Arc::clone(&observe), bell.clone());
+                let (cluster, bell, watched) = (cluster.clone(), bell.clone(), watched.clone());
+                let clock = clock.clone();
                 async move {
                     loop {
-                        tokio::select! {
-                            changed = observe.changed() => changed?,
+                        let kinds = tokio::select! {
+                            changed = cluster.observe.changed() => changed?,
                             () = stop.cancelled() => return Ok(()),
-                        }
+                        };
+                        watched.told(&cluster.name, &kinds, clock.now());
                         bell.ring();
                     }
                 }
@@ -128,6 +132,7 @@ impl App {
             memory: Memory::default(),
             looks: looks.clone(),
             settle: self.config.history.settle,
+            watched,
         };
         let job = self.job("observe", OBSERVE_EVERY, &bells.observe, true);
         let (board, shared) = (self.board.clone(), self.shared.clone());

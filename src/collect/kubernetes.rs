@@ -2,7 +2,8 @@
 //!
 //! Watches only wake; the truth is always a complete list ([`Collector::observe`]), compared with what is
 //! remembered. So a delete that happened while nobody watched is found like any other, and an object made
-//! again under its old name is told apart by its uid. Only `list` and `watch` are ever asked for.
+//! again under its old name is told apart by its uid. Only `list` and `watch` are ever asked for; the one thing
+//! ever written is an Event on what cannot be read, where that is allowed.
 
 mod check;
 mod connect;
@@ -13,6 +14,7 @@ mod observe;
 mod permissions;
 mod pods;
 mod settings;
+mod skipped;
 mod tenant;
 mod watch;
 
@@ -20,10 +22,13 @@ use kube::Client;
 use kube::core::ApiResource;
 
 pub use error::KubernetesError;
-pub use observe::{Observed, Skipped};
+pub use observe::Observed;
 pub use permissions::Kind;
 pub use pods::PodEvent;
-pub use settings::{Access, FieldPath, InvalidFieldPath, KeepLabels, PodSource, Settings, TenantSource};
+pub use settings::{
+    Access, Asked, FieldPath, InvalidFieldPath, KeepLabels, PodSource, Settings, TenantSource,
+};
+pub use skipped::Skipped;
 pub use tenant::{NodeKind, NodePool, ResourceQuota, Services, Tenant, TenantSpec, crd_yaml};
 pub use watch::Wake;
 

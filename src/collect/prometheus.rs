@@ -23,6 +23,7 @@ mod history;
 mod identity;
 mod measure;
 mod names;
+mod one_cluster;
 mod queries;
 mod reading;
 mod settings;

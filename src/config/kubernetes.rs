@@ -24,6 +24,7 @@ pub(super) fn read(value: &Value<'_>, place: &Place<'_>) -> Result<Settings, Ref
     let tenants = keys.section("tenants", tenants);
     let nodes = keys.section("node_labels", nodes);
     let labels = keys.optional("namespace_labels", |value| value.list(Value::string));
+    let events = keys.with_default("events", default.events, Value::boolean);
     let pods = keys.with_default("list_pods", false, Value::boolean);
     let request_timeout = keys.with_default("timeout", default.request_timeout, timeout);
     let list_every = keys.with_default("list_every", default.list_every, |value| {
@@ -44,6 +45,7 @@ pub(super) fn read(value: &Value<'_>, place: &Place<'_>) -> Result<Settings, Ref
         nodes: nodes?,
         namespace_labels: labels?
             .map_or(KeepLabels::All, |keys| KeepLabels::Only(keys.into_iter().collect())),
+        events: events?,
         pods: pods?.then(PodSource::default),
         request_timeout: request_timeout?,
         list_every: list_every?,
@@ -128,6 +130,12 @@ pub(super) fn print(settings: &Settings, page: &mut Page) {
             KeepLabels::All => page.unset("namespace_labels", "[team]", about),
             KeepLabels::Only(keys) => page.words("namespace_labels", words(keys), about),
         }
+        page.raw(
+            "events",
+            if settings.events { "true" } else { "false" },
+            "Whether a Kubernetes Event on a Tenant says that it cannot be read. Needs deploy/rbac/events.yaml; \
+             where that is missing, the log and a metric say so alone.",
+        );
         page.raw(
             "list_pods",
             if settings.pods.is_some() { "true" } else { "false" },

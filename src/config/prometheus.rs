@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use defray_pricing::problem::Refused;
 use defray_pricing::yaml::{Key, Mapping, Value};
+use secrecy::ExposeSecret;
 
 use super::page::{self, Page};
 use super::place::Place;
@@ -66,6 +67,26 @@ pub(super) fn read(value: &Value<'_>, place: &Place<'_>, settle: Duration) -> Re
         names: names?,
     };
     Ok(Prometheus { settings, preset: preset?, token, ca_file, headers })
+}
+
+impl Prometheus {
+    /// Whether the series of one store could be read for two clusters: nothing that is written here tells them apart.
+    /// By labels of different names they may be, which only the store itself can tell.
+    pub(super) fn overlaps(&self, other: &Self) -> bool {
+        let (ours, theirs) = (&self.settings, &other.settings);
+        let credentials = |settings: &Settings| -> Vec<(String, String)> {
+            let sent = settings.headers.iter();
+            sent.map(|(name, value)| (name.clone(), value.expose_secret().to_owned())).collect()
+        };
+        let one_store = ours.url.trim_end_matches('/') == theirs.url.trim_end_matches('/')
+            && ours.tenant == theirs.tenant
+            && credentials(ours) == credentials(theirs);
+        let apart = match (&ours.cluster, &theirs.cluster) {
+            (Some(ours), Some(theirs)) => ours != theirs,
+            _ => false,
+        };
+        one_store && !apart
+    }
 }
 
 fn sent(token: Option<&Secret>, headers: &[(String, Secret)]) -> Vec<(String, secrecy::SecretString)> {
@@ -186,6 +207,8 @@ metric_names![
     container_memory_working_set_bytes,
     container_network_transmit_bytes_total,
     container_start_time_seconds,
+    kube_namespace_annotations,
+    kube_namespace_created,
     kube_namespace_labels,
     kube_node_info,
     kube_node_labels,

@@ -2,11 +2,13 @@
 
 use defray_pricing::book::Pattern;
 use defray_pricing::names::{CostCenter, TenantName};
-use defray_pricing::ownership::{NamePattern, StaticClaim, TenancyRules};
+use defray_pricing::ownership::{NamePattern, NamedBy, StaticClaim, TenancyRules};
 use defray_pricing::problem::Refused;
 use defray_pricing::yaml::Value;
 
 use super::page::Page;
+
+mod rules;
 
 const PLACEHOLDER: &str = "{tenant}";
 const NAMESPACE_PATTERN: (&str, &str) = ("vcluster-", "");
@@ -25,15 +27,28 @@ pub(super) fn read(value: &Value<'_>) -> Result<TenancyRules, Refused> {
     });
     let labels = NAMESPACE_LABELS.map(str::to_owned).to_vec();
     let namespace_labels = keys.with_default("namespace_labels", labels, |value| value.list(Value::string));
+    let rules = keys.with_default("rules", Vec::new(), rules::rules);
+    let cost_centers = keys.section("cost_centers", rules::cost_centers);
     let claims = keys
         .with_default("static", Vec::new(), |value| value.list(|value| Ok((claim(value)?, value.clone()))));
     keys.finish();
-    let (namespace_pattern, claims) = (namespace_pattern?, claims?);
-    contradictions(namespace_pattern.as_ref(), &claims)?;
+    let (namespace_pattern, rules, claims) = (namespace_pattern?, rules?, claims?);
+    let by_rule = rules.iter().filter_map(|(rule, _)| match &rule.by {
+        // A fallback gives way, and what is called otherwise may well be called the same.
+        NamedBy::Name(name) if !rule.fallback && rule.names.is_empty() => {
+            Some(Convention { key: "name", name, cluster: rule.cluster.clone() })
+        }
+        _ => None,
+    });
+    let convention = |name| Convention { key: "namespace_pattern", name, cluster: Pattern::any() };
+    let conventions: Vec<_> = namespace_pattern.iter().map(convention).chain(by_rule).collect();
+    contradictions(&conventions, &claims)?;
     Ok(TenancyRules {
-        namespace_pattern,
+        namespace_rules: rules.iter().map(|(rule, _)| rule.clone()).collect(),
         namespace_labels: namespace_labels?,
         static_claims: claims.into_iter().map(|(claim, _)| claim).collect(),
+        cost_centers: cost_centers?,
+        namespace_pattern,
     })
 }
 
@@ -51,13 +66,7 @@ fn name_pattern(value: &Value<'_>, text: &str) -> Result<NamePattern, Refused> {
 
 fn claim(value: &Value<'_>) -> Result<StaticClaim, Refused> {
     let mut keys = value.mapping()?;
-    let tenant = keys.required("tenant", |value| {
-        let tenant = TenantName::from(value.string()?);
-        if tenant.is_reserved() {
-            return Err(value.refuse(format!("`{tenant}` is reserved"), "no tenant may have this name"));
-        }
-        Ok(tenant)
-    });
+    let tenant = keys.required("tenant", tenant);
     let cost_center = keys.optional("cost_center", |value| Ok(CostCenter::from(value.string()?)));
     let cluster = keys.with_default("cluster", Pattern::any(), Value::parsed);
     let namespaces = keys.required("namespaces", |value| value.list(Value::parsed));
@@ -69,9 +78,25 @@ fn claim(value: &Value<'_>) -> Result<StaticClaim, Refused> {
     Ok(StaticClaim { tenant: tenant?, cost_center: cost_center?, cluster: cluster?, namespaces })
 }
 
+fn tenant(value: &Value<'_>) -> Result<TenantName, Refused> {
+    let tenant = TenantName::from(value.string()?);
+    if tenant.is_reserved() {
+        return Err(value.refuse(format!("`{tenant}` is reserved"), "no tenant may have this name"));
+    }
+    Ok(tenant)
+}
+
+/// A rule that finds tenants in names.
+struct Convention<'p> {
+    /// The key that holds it.
+    key: &'static str,
+    name: &'p NamePattern,
+    cluster: Pattern,
+}
+
 /// Two claims that could both hold for one namespace, whatever namespaces there are.
 fn contradictions(
-    convention: Option<&NamePattern>,
+    conventions: &[Convention<'_>],
     claims: &[(StaticClaim, Value<'_>)],
 ) -> Result<(), Refused> {
     let mut result = Ok(());
@@ -93,21 +118,21 @@ fn contradictions(
                 ));
             }
         }
-        let Some(convention) = convention else { continue };
-        let by_name: Result<Pattern, _> = format!("{}*{}", convention.prefix, convention.suffix).parse();
-        let Ok(by_name) = by_name else { continue };
-        // A single name may be meant as the exception; a glob reaches tenants nobody thought of.
-        for glob in
-            claim.namespaces.iter().filter(|pattern| !pattern.is_exact() && pattern.overlaps(&by_name))
-        {
-            result = Err(place.refuse(
-                format!(
-                    "`{glob}` for tenant `{}` also matches namespaces that `namespace_pattern` gives to the tenant \
-                     they are named after (`{}{PLACEHOLDER}{}`)",
-                    claim.tenant, convention.prefix, convention.suffix
-                ),
-                "narrow the glob, or switch the convention off with namespace_pattern: \"\"",
-            ));
+        for Convention { key, name, cluster } in conventions {
+            let by_name: Result<Pattern, _> = format!("{}*{}", name.prefix, name.suffix).parse();
+            let Ok(by_name) = by_name else { continue };
+            // A single name may be meant as the exception; a glob reaches tenants nobody thought of.
+            let globs = claim.namespaces.iter().filter(|glob| !glob.is_exact() && glob.overlaps(&by_name));
+            for glob in globs.filter(|_| cluster.overlaps(&claim.cluster)) {
+                result = Err(place.refuse(
+                    format!(
+                        "`{glob}` for tenant `{}` also matches namespaces that `{key}` gives to the tenant they are \
+                         named after (`{}{PLACEHOLDER}{}`)",
+                        claim.tenant, name.prefix, name.suffix
+                    ),
+                    "narrow the glob, or switch the convention off with namespace_pattern: \"\"",
+                ));
+            }
         }
     }
     result
@@ -128,8 +153,11 @@ pub(super) fn print(rules: &TenancyRules, page: &mut Page) {
         page.words(
             "namespace_labels",
             rules.namespace_labels.iter().map(String::as_str),
-            "Labels of namespaces whose value names the tenant.",
+            "Labels of namespaces whose value names a tenant that a Tenant resource, a static claim or \
+             cost_centers.by_tenant knows.",
         );
+        rules::print_rules(&rules.namespace_rules, page);
+        rules::print_cost_centers(&rules.cost_centers, page);
         page.list(
             "static",
             "Namespaces given to a tenant by hand: tenant, cost_center, cluster (a name or glob), namespaces (names or \

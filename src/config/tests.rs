@@ -4,6 +4,8 @@ use std::path::Path;
 
 use super::*;
 
+mod tenancy;
+
 const CANARY: &str = "canary-4711-secret";
 
 fn parse(text: &str, folder: &Path) -> Result<Config, Vec<String>> {
@@ -216,6 +218,32 @@ fn static_claims_that_contradict_each_other_are_refused() {
     assert_eq!(rules(off), Ok(()));
     let reserved = "tenancy: {static: [{tenant: __unassigned__, namespaces: [a]}]}";
     assert!(rules(reserved).unwrap_err().contains("`__unassigned__` is reserved"));
+}
+
+#[test]
+fn clusters_that_read_one_store_must_be_told_apart() {
+    let two = |one: &str, other: &str| {
+        let text = format!(
+            "price_book: [b]\nclusters:\n  - {{name: a, prometheus: {{url: \"http://store\", {one}}}}}\n  - {{name: b, \
+             prometheus: {{url: \"http://store/\", {other}}}}}\n"
+        );
+        parse(&text, Path::new("")).map(|_| ()).map_err(|told| told.join("\n"))
+    };
+    let label = |value: &str| format!("cluster_label: {{name: cluster, value: {value}}}");
+    for (one, other) in
+        [(String::new(), String::new()), (label("x"), String::new()), (label("x"), label("x"))]
+    {
+        let told = two(&one, &other).unwrap_err();
+        assert!(told.contains("4:5: clusters[1]: `b` and `a` (line 3) read one store"), "{told}");
+        assert!(told.contains("prometheus.cluster_label"), "{told}");
+    }
+    for (one, other) in [
+        (label("x"), label("y")),
+        ("tenant: x".to_owned(), "tenant: y".to_owned()),
+        (String::new(), "token_env: TOKEN".to_owned()),
+    ] {
+        assert_eq!(two(&one, &other), Ok(()), "{one} {other}");
+    }
 }
 
 #[test]

@@ -53,13 +53,17 @@ fn tenant(team: &Team, at: Moment) -> (Uid, TenantFact) {
         services,
         node_pool_size: pool.and_then(|(_, count)| u32::try_from(count).ok()),
         node_pool_instance_type: pool.map(|(machine, _)| machine.to_owned()),
+        malformed: None,
     };
     (Uid::from(format!("tenant-{}", team.name)), fact)
 }
 
 fn namespace(name: &str, mut labels: BTreeMap<String, String>) -> (Uid, NamespaceFact) {
     labels.insert("kubernetes.io/metadata.name".to_owned(), name.to_owned());
-    (Uid::from(format!("namespace-{name}")), NamespaceFact { name: name.into(), labels })
+    (
+        Uid::from(format!("namespace-{name}")),
+        NamespaceFact { name: name.into(), labels, annotations: BTreeMap::new() },
+    )
 }
 
 fn nodes(at: Moment) -> Vec<(Uid, NodeFact)> {

@@ -175,8 +175,36 @@ pub trait Observe: Send + Sync {
     /// The complete lists of this moment.
     fn observe(&self) -> BoxFuture<'_, anyhow::Result<Observed>>;
 
-    /// Waits until something may have changed.
-    fn changed(&self) -> BoxFuture<'_, anyhow::Result<()>>;
+    /// Says on the resources that the last lists could not read that it is so, once for each cause. What cannot be
+    /// said there is no error: whoever observes says it in the log as well.
+    fn report(&self, _at: DateTime<Utc>) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+
+    /// Waits until something may have changed: the kinds of which a watch told so; none where it is simply time.
+    fn changed(&self) -> BoxFuture<'_, anyhow::Result<BTreeSet<ObjectKind>>>;
+}
+
+/// A kind of object that ownership is read from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ObjectKind {
+    /// The resource that describes tenants.
+    Tenants,
+    /// Namespaces.
+    Namespaces,
+    /// Nodes.
+    Nodes,
+}
+
+impl ObjectKind {
+    /// Its name in metrics and logs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Tenants => "tenants",
+            Self::Namespaces => "namespaces",
+            Self::Nodes => "nodes",
+        }
+    }
 }
 
 /// Lists and watches pods of virtual clusters.

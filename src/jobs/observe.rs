@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use anyhow::Context;
 use chrono::{DateTime, TimeDelta, Utc};
-use defray_ledger::{LedgerError, Scope};
+use defray_ledger::{Found, LedgerError, Scope};
 use defray_pricing::names::ClusterName;
 use defray_pricing::ownership::{Conflict, Origin, TenancyRules, Timeline, resolve};
 use defray_pricing::time::Hour;
 
-use super::{Bell, Cluster, Looks, Observed, Shared};
-use crate::telemetry::ClusterLabel;
+use super::{Bell, Cluster, Looks, ObjectKind, Observed, Shared, Watched};
+use crate::telemetry::{ClusterLabel, WatchLabel};
 
 /// How far our clock may be ahead of the metrics store's.
 const AHEAD: TimeDelta = TimeDelta::minutes(5);
@@ -38,6 +38,8 @@ pub struct Observer {
     pub looks: Looks,
     /// How long after its end an hour is measured.
     pub settle: Duration,
+    /// What the watches told.
+    pub watched: Watched,
 }
 
 /// What was already said, so that it is said once.
@@ -90,9 +92,12 @@ impl Observer {
         self.plausible(cluster, last).await?;
         self.tell_skipped(cluster, observed.skipped);
         let ledger = &self.shared.ledger;
-        let changes = ledger.observe(&self.shared.guard, &cluster.name, at, &observed.observation).await?;
+        let found = ledger.observe(&self.shared.guard, &cluster.name, at, &observed.observation).await?;
         self.looks.recognised(&cluster.name, observed.cluster_uid);
-        let spans = changes.opened + changes.closed;
+        self.compare_with_watches(cluster, at, found);
+        let changes = found.total();
+        cluster.observe.report(at).await;
+        let spans = changes.spans();
         if spans > 0 {
             tracing::info!(
                 cluster.name = %cluster.name,
@@ -103,6 +108,33 @@ impl Observer {
         }
         self.observed.iter().for_each(Bell::ring);
         Ok(spans)
+    }
+
+    /// Counts what the watches ought to have told of and did not: nothing is lost by it but time, and trust in them.
+    fn compare_with_watches(&self, cluster: &Cluster, at: DateTime<Utc>, found: Found) {
+        let kinds = [
+            (ObjectKind::Tenants, found.tenants.spans()),
+            (ObjectKind::Namespaces, found.namespaces.spans()),
+            (ObjectKind::Nodes, found.nodes.spans()),
+        ];
+        self.watched.listed(&cluster.name, at, &kinds);
+        let count = |kind: ObjectKind, changes: u64| {
+            let label = WatchLabel { cluster: cluster.name.to_string(), kind: kind.as_str() };
+            self.shared.metrics.watch_missed_changes.get_or_create(&label).inc_by(changes);
+        };
+        for (kind, _) in kinds {
+            count(kind, 0);
+        }
+        for (kind, changes) in self.watched.missed(&cluster.name, at) {
+            count(kind, changes);
+            tracing::warn!(
+                cluster.name = %cluster.name,
+                spans = changes,
+                "a list found changes of {} that the watch did not tell of; the list counts, but until the watch \
+                 works what changes is known an hour late",
+                kind.as_str()
+            );
+        }
     }
 
     /// Refuses a clock that ran ahead: what is observed by it could not be followed by anything until that
@@ -148,7 +180,8 @@ impl Observer {
         for resource in skipped.difference(&before.unwrap_or_default()) {
             tracing::warn!(
                 cluster.name = %cluster.name,
-                "skipped a resource that cannot be read; what it would own is unassigned: {resource}"
+                "a resource cannot be read; its last good version stays in force, and what none is known of is \
+                 unassigned: {resource}"
             );
         }
     }
@@ -156,6 +189,7 @@ impl Observer {
     /// Claims that contradict each other in this hour, told once each.
     async fn conflicts(&self) -> anyhow::Result<()> {
         let timeline = self.shared.ledger.timeline(&Scope::everything()).await?;
+        self.held_over(&timeline);
         let owners = resolve(&timeline, &self.rules, Hour::containing(self.shared.clock.now()));
         for cluster in &self.clusters {
             let count =
@@ -167,9 +201,20 @@ impl Observer {
         let told: BTreeSet<String> = owners.conflicts.iter().map(describe).collect();
         let before = std::mem::replace(&mut self.remembered().conflicts, told.clone());
         for conflict in told.difference(&before) {
-            tracing::warn!("claims contradict each other; what they claim is unassigned: {conflict}");
+            tracing::warn!("whose costs these are is in doubt; what is in doubt is unassigned: {conflict}");
         }
         Ok(())
+    }
+
+    /// Tenants of which the last good version is in force.
+    fn held_over(&self, timeline: &Timeline) {
+        for cluster in &self.clusters {
+            let spans = timeline.tenants.iter().filter(|span| span.cluster == cluster.name);
+            let held = spans.filter(|span| span.until.is_none() && span.fact.malformed.is_some()).count();
+            let label = ClusterLabel { cluster: cluster.name.to_string() };
+            let held = i64::try_from(held).unwrap_or(i64::MAX);
+            self.shared.metrics.tenants_held_over.get_or_create(&label).set(held);
+        }
     }
 
     fn remembered(&self) -> std::sync::MutexGuard<'_, Remembered> {
@@ -216,6 +261,8 @@ fn cluster_of(conflict: &Conflict) -> &ClusterName {
         | Conflict::TwoOwnersOnePool { cluster, .. }
         | Conflict::OwnedAndShared { cluster, .. }
         | Conflict::TwoSharedCosts { cluster, .. }
+        | Conflict::TwoCostCenters { cluster, .. }
+        | Conflict::NoCostCenter { cluster, .. }
         | Conflict::ReservedName { cluster, .. } => cluster,
     }
 }
@@ -247,6 +294,18 @@ fn describe(conflict: &Conflict) -> String {
             "in {cluster} the namespace `{namespace}` is shared by the price book's {}; a namespace is shared once: \
              narrow all selections but one",
             shared_costs.join(" and ")
+        ),
+        Conflict::TwoCostCenters { cluster, tenant, claims } => {
+            let claims: Vec<String> =
+                claims.iter().map(|(center, namespace)| format!("`{center}` by `{namespace}`")).collect();
+            format!(
+                "in {cluster} the namespaces of `{tenant}` name different cost centres ({}); label them alike",
+                claims.join(", ")
+            )
+        }
+        Conflict::NoCostCenter { cluster, tenant } => format!(
+            "in {cluster} nothing says on which cost centre `{tenant}` is; label one of its namespaces as \
+             tenancy.cost_centers asks, or name it there"
         ),
         Conflict::ReservedName { cluster, resource, team } => {
             format!("in {cluster} the Tenant {resource} asks for the reserved name `{team}`; rename its team")

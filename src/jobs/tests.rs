@@ -33,6 +33,7 @@ mod halved;
 mod pods;
 mod remarks;
 mod runs;
+mod watches;
 
 const SETTLE: Duration = Duration::from_mins(5);
 
@@ -107,7 +108,7 @@ impl Observe for World {
             let mut observation = observation();
             let system = self.kube_system.lock().unwrap().clone().map(|uid| {
                 let (name, labels) = (Namespace::from("kube-system"), std::collections::BTreeMap::new());
-                (uid, NamespaceFact { name, labels })
+                (uid, NamespaceFact { name, labels, annotations: std::collections::BTreeMap::new() })
             });
             let cluster_uid = system.as_ref().map(|(uid, _)| uid.clone());
             observation.namespaces.get_or_insert_default().extend(system);
@@ -124,7 +125,7 @@ impl Observe for World {
         })
     }
 
-    fn changed(&self) -> BoxFuture<'_, anyhow::Result<()>> {
+    fn changed(&self) -> BoxFuture<'_, anyhow::Result<BTreeSet<ObjectKind>>> {
         Box::pin(std::future::pending())
     }
 }
@@ -150,9 +151,13 @@ fn observation() -> Observation {
         services: BTreeSet::new(),
         node_pool_size: None,
         node_pool_instance_type: None,
+        malformed: None,
     };
-    let namespace =
-        NamespaceFact { name: Namespace::from("vcluster-a"), labels: std::collections::BTreeMap::new() };
+    let namespace = NamespaceFact {
+        name: Namespace::from("vcluster-a"),
+        labels: std::collections::BTreeMap::new(),
+        annotations: std::collections::BTreeMap::new(),
+    };
     Observation {
         tenants: Some(vec![(Uid::from("t"), tenant)]),
         namespaces: Some(vec![(Uid::from("n"), namespace)]),
@@ -261,6 +266,7 @@ async fn start(
         memory: Memory::default(),
         looks,
         settle: SETTLE,
+        watched: Watched::default(),
     };
     let files = Arc::new(Mutex::new(book(&[(first_edition, "0.20")])));
     let (in_force, book) = watch::channel(Arc::new(files.lock().unwrap().0.clone()));

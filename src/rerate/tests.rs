@@ -50,10 +50,15 @@ fn timeline() -> Timeline {
             services: ["argocd".into()].into(),
             node_pool_size: None,
             node_pool_instance_type: None,
+            malformed: None,
         };
         timeline.tenants.push(span(cluster, from, fact));
         let labels = [("team".to_owned(), team.to_owned())].into();
-        timeline.namespaces.push(span(cluster, from, NamespaceFact { name: "apps".into(), labels }));
+        timeline.namespaces.push(span(
+            cluster,
+            from,
+            NamespaceFact { name: "apps".into(), labels, annotations: BTreeMap::new() },
+        ));
         timeline.observed_since.insert(cluster.into(), from.parse().unwrap());
     }
     timeline

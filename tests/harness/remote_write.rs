@@ -53,6 +53,13 @@ impl Series {
         Self { labels: all, samples: Vec::new() }
     }
 
+    /// The same with one more label.
+    pub(crate) fn labelled(mut self, name: &str, value: &str) -> Self {
+        self.labels.push((name.to_owned(), value.to_owned()));
+        self.labels.sort();
+        self
+    }
+
     /// One sample, at a Unix time in seconds.
     pub(crate) fn at(mut self, second: i64, value: f64) -> Self {
         self.samples.push((second * 1000, value));

@@ -146,7 +146,11 @@ async fn a_malformed_tenant_is_skipped_and_takes_no_other_down() {
         );
     }
     assert_eq!(skipped.len(), 7);
-    let unreadable: BTreeSet<_> = seen.skipped.iter().filter_map(|skipped| skipped.uid.clone()).collect();
+    let unreadable: BTreeMap<_, _> = seen
+        .skipped
+        .iter()
+        .filter_map(|skipped| Some((skipped.uid.clone()?, skipped.reason.clone())))
+        .collect();
     assert_eq!(unreadable.len(), 7);
     assert_eq!(seen.observation.unreadable, unreadable, "they are not gone");
 }

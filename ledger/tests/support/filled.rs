@@ -92,7 +92,9 @@ async fn hours(ledger: &Ledger, guard: &WriteGuard) {
 }
 
 async fn owners(ledger: &Ledger, guard: &WriteGuard) {
-    let namespace = |uid: &str| (Uid::from(uid), NamespaceFact { name: uid.into(), labels: [].into() });
+    let namespace = |uid: &str| {
+        (Uid::from(uid), NamespaceFact { name: uid.into(), labels: [].into(), annotations: [].into() })
+    };
     let seen = |list: &[&str]| Observation {
         namespaces: Some(list.iter().map(|uid| namespace(uid)).collect()),
         ..Observation::default()

@@ -11,6 +11,7 @@ use crate::names::ClusterName;
 use crate::time::Hour;
 
 mod decide;
+mod named;
 
 /// Who owned what in an hour, by the rules in order. For many hours build one [`OwnershipIndex`].
 pub fn resolve(timeline: &Timeline, rules: &TenancyRules, hour: Hour) -> Owners {
@@ -83,9 +84,10 @@ impl<'a> OwnershipIndex<'a> {
             .collect();
         let mut owners = Owners::nobody(hour);
         owners.assumed.extend(assumed.iter().map(|cluster| (*cluster).clone()));
-        let teams = decide::tenants(self.tenants.held(hour, &assumed), self.rules, &mut owners);
-        decide::namespaces(self.namespaces.held(hour, &assumed), &self.claims, &teams, &mut owners);
-        decide::pools(self.nodes.held(hour, &assumed), &teams, &mut owners);
+        let mut teams = decide::tenants(self.tenants.held(hour, &assumed), self.rules, &mut owners);
+        let held = self.namespaces.held(hour, &assumed);
+        let cost_centers = decide::namespaces(held, &self.claims, &mut teams, &mut owners);
+        decide::pools(self.nodes.held(hour, &assumed), &teams, &cost_centers, &mut owners);
         owners
     }
 }

@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use defray_pricing::ownership::{
-    NamePattern, NamespaceFact, NodeFact, Origin, OwnershipIndex, Span, TenancyRules, TenantFact, Timeline,
+    CostCenterSource, NamePattern, NamedBy, NamespaceFact, NamespaceRule, NodeFact, Origin, OwnershipIndex,
+    Span, TenancyRules, TenantFact, Timeline,
 };
 use defray_pricing::time::{Hour, HourRange};
 use proptest::collection::{btree_map, vec};
@@ -49,14 +50,23 @@ fn tenant() -> impl Strategy<Value = TenantFact> {
         services: [].into(),
         node_pool_size: None,
         node_pool_instance_type: None,
+        malformed: None,
     })
 }
 
 fn timeline() -> impl Strategy<Value = Timeline> {
-    let namespace = "[xyz]".prop_map(|name| NamespaceFact {
-        name: format!("vcluster-{name}").as_str().into(),
-        labels: [].into(),
-    });
+    let namespace =
+        ("[xyz]", option::of("[yz]"), option::of("[12]")).prop_map(|(name, team, cost_center)| {
+            let labels = [("team", team), ("cc", cost_center)];
+            NamespaceFact {
+                name: format!("vcluster-{name}").as_str().into(),
+                labels: labels
+                    .into_iter()
+                    .filter_map(|(key, value)| Some((key.to_owned(), value?)))
+                    .collect(),
+                annotations: [].into(),
+            }
+        });
     let node = ("[pq]", option::of("[xy]")).prop_map(|(pool, dedicated_to)| NodeFact {
         name: "n".to_owned(),
         pool: pool.as_str().into(),
@@ -86,6 +96,8 @@ proptest! {
         let part = whole.within(hours);
         let rules = TenancyRules {
             namespace_pattern: Some(NamePattern { prefix: "vcluster-".to_owned(), suffix: String::new() }),
+            namespace_rules: vec![NamespaceRule::by(NamedBy::Label("team".to_owned()))],
+            cost_centers: CostCenterSource { labels: vec!["cc".to_owned()], ..CostCenterSource::default() },
             ..TenancyRules::default()
         };
         let (all, few) = (OwnershipIndex::new(&whole, &rules), OwnershipIndex::new(&part, &rules));

@@ -39,11 +39,12 @@ fn tenant(team: &str, cost_center: &str) -> TenantFact {
         services: ["logging".into()].into(),
         node_pool_size: None,
         node_pool_instance_type: None,
+        malformed: None,
     }
 }
 
 fn namespace(name: &str) -> NamespaceFact {
-    NamespaceFact { name: name.into(), labels: [].into() }
+    NamespaceFact { name: name.into(), labels: [].into(), annotations: [].into() }
 }
 
 /// Tenant `mover` changes its cost centre on the 15th at 06:20, tenant `gone` is deleted on the 12th at

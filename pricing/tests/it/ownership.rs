@@ -10,6 +10,8 @@ use defray_pricing::ownership::{
 
 use crate::fixture::*;
 
+mod named;
+
 const LABEL: &str = "platform.financecore.local/tenant";
 
 fn instant(text: &str) -> DateTime<Utc> {
@@ -51,6 +53,7 @@ impl Story {
             services: [].into(),
             node_pool_size: None,
             node_pool_instance_type: None,
+            malformed: None,
         };
         self.0.tenants.push(Self::span(uid, from, until, fact));
         self
@@ -69,7 +72,7 @@ impl Story {
         (from, until): (&str, Option<&str>),
     ) -> Self {
         let labels = labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        let fact = NamespaceFact { name: name.into(), labels };
+        let fact = NamespaceFact { name: name.into(), labels, annotations: [].into() };
         self.0.namespaces.push(Self::span(uid, from, until, fact));
         self
     }
@@ -114,7 +117,7 @@ fn rules() -> TenancyRules {
     TenancyRules {
         namespace_pattern: Some(NamePattern { prefix: "vcluster-".to_owned(), suffix: String::new() }),
         namespace_labels: vec![LABEL.to_owned(), "team".to_owned()],
-        static_claims: Vec::new(),
+        ..TenancyRules::default()
     }
 }
 

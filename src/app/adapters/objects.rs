@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use chrono::{DateTime, Utc};
 use defray_ledger::SeenPod;
 use defray_pricing::names::Uid;
 use futures::StreamExt;
@@ -11,7 +12,10 @@ use futures::stream::BoxStream;
 use tokio::sync::{Mutex, Notify};
 
 use crate::collect::{Finding, kubernetes};
-use crate::jobs::{Observe, Observed, PodNews, Pods};
+use crate::jobs::{ObjectKind, Observe, Observed, PodNews, Pods};
+
+/// How many resources are told of after one list, so that a fault of all of them holds up no list.
+const REPORTS: usize = 50;
 
 /// An API server.
 pub(super) struct Objects {
@@ -23,6 +27,17 @@ pub(super) struct Objects {
     outdated: AtomicBool,
     /// What is wrong with the watches that are broken.
     broken: Mutex<BTreeMap<kubernetes::Kind, Finding>>,
+    /// What the last lists could not read.
+    unread: Mutex<Unread>,
+}
+
+/// What cannot be read, and what was said of it where its owners look.
+#[derive(Default)]
+struct Unread {
+    skipped: BTreeSet<kubernetes::Skipped>,
+    reported: BTreeSet<kubernetes::Skipped>,
+    /// Why nothing can be said there.
+    refused: Option<Finding>,
 }
 
 /// A watch that is had as long as the connection it was made with.
@@ -70,6 +85,7 @@ impl Objects {
             pods: Following::new(),
             outdated: AtomicBool::new(false),
             broken: Mutex::new(BTreeMap::new()),
+            unread: Mutex::new(Unread::default()),
         }
     }
 
@@ -132,6 +148,7 @@ impl Observe for Objects {
             let observed = self.answered(observing.await).await?;
             let problems: BTreeSet<String> = observed.problems.iter().map(in_words).collect();
             anyhow::ensure!(problems.is_empty(), "{}", problems.into_iter().collect::<Vec<_>>().join("; "));
+            self.unread.lock().await.skipped = observed.skipped.iter().cloned().collect();
             let skipped = observed.skipped.iter().map(ToString::to_string).collect();
             let kubernetes::Observed { observation, cluster_uid, .. } = observed;
             let confirmed = self.settings.cluster_uid.is_some();
@@ -139,14 +156,41 @@ impl Observe for Objects {
         })
     }
 
-    fn changed(&self) -> BoxFuture<'_, anyhow::Result<()>> {
+    fn report(&self, at: DateTime<Utc>) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            let Ok(collector) = self.collector().await else { return };
+            let mut unread = self.unread.lock().await;
+            let Unread { skipped, reported, refused } = &mut *unread;
+            // What was mended may break again in the same way.
+            reported.retain(|one| skipped.contains(one));
+            if !collector.reports() {
+                return;
+            }
+            for one in skipped.difference(&reported.clone()).take(REPORTS) {
+                match collector.report(one, at).await {
+                    Ok(()) => drop(reported.insert(one.clone())),
+                    // The others would fare no better; the next list tries again.
+                    Err(finding) => {
+                        if refused.as_ref() != Some(&finding) {
+                            tracing::warn!("what cannot be read is told here alone: {}", in_words(&finding));
+                        }
+                        *refused = Some(finding);
+                        return;
+                    }
+                }
+            }
+            *refused = None;
+        })
+    }
+
+    fn changed(&self) -> BoxFuture<'_, anyhow::Result<BTreeSet<ObjectKind>>> {
         Box::pin(async {
             loop {
                 let wake = self.wakes.next(self, kubernetes::Collector::changes).await?;
                 self.tell(&wake).await;
                 // A list would fail like the watch; it is made in time whatever the watches do.
                 if wake.calls_for_a_list() {
-                    return Ok(());
+                    return Ok(wake.changed.iter().filter_map(|kind| of(*kind)).collect());
                 }
             }
         })
@@ -172,6 +216,16 @@ impl Pods for Objects {
                 Err(trouble) => PodNews::Broken(in_words(&trouble)),
             })
         })
+    }
+}
+
+/// A kind in the words of the jobs; pods have a watch of their own.
+const fn of(kind: kubernetes::Kind) -> Option<ObjectKind> {
+    match kind {
+        kubernetes::Kind::Tenants => Some(ObjectKind::Tenants),
+        kubernetes::Kind::Namespaces => Some(ObjectKind::Namespaces),
+        kubernetes::Kind::Nodes => Some(ObjectKind::Nodes),
+        kubernetes::Kind::Pods => None,
     }
 }
 

@@ -3,15 +3,17 @@
 use std::collections::BTreeSet;
 
 use defray_ledger::Observation;
-use k8s_openapi::api::authorization::v1::{SelfSubjectAccessReview, SelfSubjectAccessReviewSpec};
+use k8s_openapi::api::authorization::v1::{
+    ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec,
+};
 use kube::Api;
 use kube::api::PostParams;
 
-use super::Collector;
 use super::error::KubernetesError;
 use super::observe::Observed;
 use super::permissions::{Kind, NOT_SERVED, VERBS, kinds};
 use super::settings::TenantSource;
+use super::{Collector, skipped};
 use crate::chain::chain;
 use crate::collect::Finding;
 
@@ -40,6 +42,9 @@ impl Collector {
                 findings.push(self.permission(kind, verb).await);
             }
         }
+        if self.settings.events {
+            findings.push(self.reporting().await);
+        }
         match self.observe().await {
             Ok(observed) => {
                 let known = |problem: &&Finding| {
@@ -67,20 +72,40 @@ impl Collector {
         )
     }
 
-    async fn permission(&self, kind: Kind, verb: &str) -> Finding {
-        let resource = self.resource(kind);
-        let subject = format!("Kubernetes: {verb} {resource}");
+    /// Whether malformed resources can be told of where their owners look. Nothing depends on it.
+    async fn reporting(&self) -> Finding {
+        let subject = skipped::subject();
+        match self.allowed(skipped::question()).await {
+            Ok(true) => Finding::fine(subject, "allowed"),
+            Ok(false) | Err(_) => Finding {
+                mend: Some(skipped::allow(skipped::EVENTS_NAMESPACE)),
+                ..Finding::fine(
+                    subject,
+                    "not allowed: what cannot be read is told in the log and as a metric only",
+                )
+            },
+        }
+    }
+
+    async fn allowed(&self, attributes: ResourceAttributes) -> Result<bool, kube::Error> {
         let question = SelfSubjectAccessReview {
             spec: SelfSubjectAccessReviewSpec {
-                resource_attributes: Some(resource.question(verb)),
+                resource_attributes: Some(attributes),
                 ..SelfSubjectAccessReviewSpec::default()
             },
             ..SelfSubjectAccessReview::default()
         };
         let api: Api<SelfSubjectAccessReview> = Api::all(self.lists.clone());
-        match api.create(&PostParams::default(), &question).await.map(|answer| answer.status) {
-            Ok(Some(status)) if status.allowed => Finding::fine(subject, "allowed"),
-            Ok(_) => Finding::wrong(subject, "forbidden", resource.rule()),
+        let answer = api.create(&PostParams::default(), &question).await?;
+        Ok(answer.status.is_some_and(|status| status.allowed))
+    }
+
+    async fn permission(&self, kind: Kind, verb: &str) -> Finding {
+        let resource = self.resource(kind);
+        let subject = format!("Kubernetes: {verb} {resource}");
+        match self.allowed(resource.question(verb)).await {
+            Ok(true) => Finding::fine(subject, "allowed"),
+            Ok(false) => Finding::wrong(subject, "forbidden", resource.rule()),
             Err(error) => Finding::wrong(
                 subject,
                 format!("the API does not say whether it is allowed: {}", chain(&error)),
@@ -142,7 +167,7 @@ fn contents(observed: &Observed) -> Vec<Finding> {
     }
     findings.extend(observed.skipped.iter().map(|skipped| {
         Finding::wrong(
-            format!("Kubernetes: {}", skipped.resource),
+            format!("Kubernetes: {}", skipped.resource()),
             format!("skipped: {}", skipped.reason),
             "correct the field in the resource, or its path in the configuration; until then what was known of \
              it before still holds",

@@ -10,7 +10,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::DynamicObject;
 use serde_json::Value;
 
-use super::settings::{FieldPath, KeepLabels, TenantSource};
+use super::settings::{Asked, FieldPath, KeepLabels, TenantSource};
 use crate::collect::node_labels::NodeLabels;
 
 /// The longest name or address that is taken; longer ones are a mistake or an attack.
@@ -48,19 +48,39 @@ pub(super) fn tenant(source: &TenantSource, object: &DynamicObject) -> Result<Te
             None => None,
         },
         node_pool_instance_type: optional(&source.node_pool_instance_type)?,
+        malformed: None,
     })
 }
 
 /// What a namespace is.
-pub(super) fn namespace(keep: &KeepLabels, metadata: &ObjectMeta) -> Result<NamespaceFact, String> {
+pub(super) fn namespace(
+    keep: &KeepLabels,
+    asked: &Asked,
+    metadata: &ObjectMeta,
+) -> Result<NamespaceFact, String> {
     let labels = metadata.labels.iter().flatten();
     Ok(NamespaceFact {
         name: Namespace::from(metadata.name.clone().ok_or("it has no name")?),
         labels: labels
-            .filter(|(key, _)| keep.keeps(key))
+            .filter(|(key, _)| keep.keeps(key) || asked.label(key))
             .map(|(key, value)| (key.clone(), value.clone()))
             .collect(),
+        annotations: annotations(asked, metadata)
+            .map(|(key, value)| match printable(value) {
+                Ok(()) => Ok((key.clone(), value.clone())),
+                Err(reason) => Err(format!("metadata.annotations.{key} {reason}")),
+            })
+            .collect::<Result<_, _>>()?,
     })
+}
+
+/// The annotations that are asked for. An empty one says nothing.
+pub(super) fn annotations<'m>(
+    asked: &Asked,
+    metadata: &'m ObjectMeta,
+) -> impl Iterator<Item = (&'m String, &'m String)> {
+    let all = metadata.annotations.iter().flatten();
+    all.filter(|(key, value)| asked.annotations.contains(*key) && !value.is_empty())
 }
 
 /// What a node is.
@@ -218,6 +238,7 @@ mod tests {
                 services: BTreeSet::new(),
                 node_pool_size: None,
                 node_pool_instance_type: None,
+                malformed: None,
             })
         );
     }
@@ -297,10 +318,37 @@ mod tests {
             "labels": {"kubernetes.io/metadata.name": "vcluster-devteam-a", "team": "a", "x": "y"},
         }))
         .unwrap();
-        let all = namespace(&KeepLabels::All, &metadata).unwrap();
+        let nothing = Asked::default();
+        let all = namespace(&KeepLabels::All, &nothing, &metadata).unwrap();
         assert_eq!(all.labels.keys().collect::<Vec<_>>(), ["team", "x"]);
         let only = KeepLabels::Only(BTreeSet::from(["team".to_string()]));
-        assert_eq!(namespace(&only, &metadata).unwrap().labels.len(), 1);
+        assert_eq!(namespace(&only, &nothing, &metadata).unwrap().labels.len(), 1);
+    }
+
+    #[test]
+    fn what_rules_ask_for_is_kept_whatever_else_is_and_no_other_annotation() {
+        let metadata: ObjectMeta = serde_json::from_value(json!({
+            "name": "shop",
+            "labels": {"team": "a", "x": "y", "shop.tree.hnc.x-k8s.io/depth": "0"},
+            "annotations": {"field.cattle.io/projectId": "c-1:p-2", "note": "private", "empty": ""},
+        }))
+        .unwrap();
+        let keys = |keys: &[&str]| keys.iter().map(ToString::to_string).collect();
+        let mut asked = Asked {
+            labels: keys(&["team"]),
+            label_suffixes: keys(&[".tree.hnc.x-k8s.io/depth"]),
+            annotations: keys(&["field.cattle.io/projectId", "absent", "empty"]),
+        };
+        let only = KeepLabels::Only(BTreeSet::new());
+        let fact = namespace(&only, &asked, &metadata).unwrap();
+        assert_eq!(fact.labels.keys().collect::<Vec<_>>(), ["shop.tree.hnc.x-k8s.io/depth", "team"]);
+        assert_eq!(fact.annotations.keys().collect::<Vec<_>>(), ["field.cattle.io/projectId"]);
+
+        asked.annotations = keys(&["note"]);
+        let mut metadata = metadata;
+        metadata.annotations = Some([("note".to_owned(), "=1+1".to_owned())].into());
+        let reason = namespace(&only, &asked, &metadata).unwrap_err();
+        assert!(reason.starts_with("metadata.annotations.note is `=1+1`, which a spreadsheet"), "{reason}");
     }
 
     #[test]

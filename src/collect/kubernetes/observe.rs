@@ -1,6 +1,5 @@
 //! What exists at one moment: complete lists of tenants, namespaces and nodes.
 
-use std::fmt;
 use std::fmt::Debug;
 
 use chrono::{DateTime, Utc};
@@ -20,6 +19,7 @@ use tokio::time::timeout;
 use super::error::KubernetesError;
 use super::list::{ListError, complete};
 use super::permissions::Kind;
+use super::skipped::Skipped;
 use super::{Collector, facts};
 use crate::collect::Finding;
 
@@ -49,23 +49,6 @@ struct Listed<T> {
     fact: T,
 }
 
-/// An object that exists but cannot be read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Skipped {
-    /// Its uid, where it has one.
-    pub uid: Option<Uid>,
-    /// Its kind and name.
-    pub resource: String,
-    /// Which field, and why.
-    pub reason: String,
-}
-
-impl fmt::Display for Skipped {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} is skipped: {}", self.resource, self.reason)
-    }
-}
-
 /// What became of listing one kind.
 enum Rows<T> {
     /// It is not asked for.
@@ -73,7 +56,7 @@ enum Rows<T> {
     /// The API refused, for a reason a person can mend.
     Refused(Finding),
     /// All of it.
-    All(Vec<Result<Listed<T>, Skipped>>),
+    All(Vec<Result<Listed<T>, Box<Skipped>>>),
 }
 
 impl Observed {
@@ -95,8 +78,9 @@ impl Observed {
                     kept.push((uid, fact));
                 }
                 Err(skipped) => {
-                    self.observation.unreadable.extend(skipped.uid.clone());
-                    self.skipped.push(skipped);
+                    let reason = || skipped.reason.clone();
+                    self.observation.unreadable.extend(skipped.uid.clone().map(|uid| (uid, reason())));
+                    self.skipped.push(*skipped);
                 }
             }
         }
@@ -114,7 +98,7 @@ impl Observed {
     /// of somebody else's or nobody's namespaces would end everything that is known of ours.
     fn recognise(&self, url: &str, expected: Option<&Uid>) -> Result<(), KubernetesError> {
         let unreadable =
-            self.skipped.iter().any(|skipped| skipped.resource == format!("Namespace {KUBE_SYSTEM}"));
+            self.skipped.iter().any(|skipped| skipped.kind == "Namespace" && skipped.name == KUBE_SYSTEM);
         if self.cluster_uid.is_none() && (self.observation.namespaces.is_none() || unreadable) {
             return Ok(());
         }
@@ -162,9 +146,9 @@ impl Collector {
 
     async fn list_namespaces(&self) -> Result<Rows<NamespaceFact>, KubernetesError> {
         let api: Api<PartialObjectMeta<Namespace>> = Api::all(self.lists.clone());
-        let keep = &self.settings.namespace_labels;
+        let (keep, asked) = (&self.settings.namespace_labels, &self.settings.asked);
         self.rows(Kind::Namespaces, &api, |object| {
-            row("Namespace", &object.metadata, facts::namespace(keep, &object.metadata))
+            row(("v1", "Namespace"), &object.metadata, facts::namespace(keep, asked, &object.metadata))
         })
         .await
     }
@@ -173,7 +157,7 @@ impl Collector {
         let api: Api<SlimNode> = Api::all_with(self.lists.clone(), &ApiResource::erase::<Node>(&()));
         let labels = &self.settings.nodes;
         self.rows(Kind::Nodes, &api, |object| {
-            row("Node", &object.metadata, facts::node(labels, &object.metadata, &object.spec))
+            row(("v1", "Node"), &object.metadata, facts::node(labels, &object.metadata, &object.spec))
         })
         .await
     }
@@ -184,7 +168,7 @@ impl Collector {
         };
         let api: Api<DynamicObject> = Api::all_with(self.lists.clone(), resource);
         self.rows(Kind::Tenants, &api, |object| {
-            row(&source.kind, &object.metadata, facts::tenant(source, &object))
+            row((&resource.api_version, &source.kind), &object.metadata, facts::tenant(source, &object))
         })
         .await
     }
@@ -193,7 +177,7 @@ impl Collector {
         &self,
         kind: Kind,
         api: &Api<K>,
-        turn: impl Fn(K) -> Result<Listed<T>, Skipped>,
+        turn: impl Fn(K) -> Result<Listed<T>, Box<Skipped>>,
     ) -> Result<Rows<T>, KubernetesError>
     where
         K: Clone + DeserializeOwned + Debug + Send + 'static,
@@ -248,12 +232,21 @@ where
     }
 }
 
-fn row<T>(kind: &str, metadata: &ObjectMeta, fact: Result<T, String>) -> Result<Listed<T>, Skipped> {
+fn row<T>(
+    (api_version, kind): (&str, &str),
+    metadata: &ObjectMeta,
+    fact: Result<T, String>,
+) -> Result<Listed<T>, Box<Skipped>> {
     let uid = metadata.uid.as_deref().filter(|uid| !uid.is_empty()).map(Uid::from);
-    let skip = |reason| Skipped {
-        uid: uid.clone(),
-        resource: format!("{kind} {}", metadata.name.as_deref().unwrap_or("(without a name)")),
-        reason,
+    let skip = |reason| {
+        Box::new(Skipped {
+            api_version: api_version.to_owned(),
+            kind: kind.to_owned(),
+            namespace: metadata.namespace.clone(),
+            name: metadata.name.clone().unwrap_or_default(),
+            uid: uid.clone(),
+            reason,
+        })
     };
     let fact = fact.map_err(skip)?;
     let uid = uid.clone().ok_or_else(|| skip("it has no uid".to_string()))?;
@@ -270,6 +263,7 @@ mod tests {
             let facts = names.iter().map(|name| NamespaceFact {
                 name: defray_pricing::names::Namespace::from(*name),
                 labels: std::collections::BTreeMap::new(),
+                annotations: std::collections::BTreeMap::new(),
             });
             facts.map(|fact| (Uid::from(format!("uid-{}", fact.name.as_str()).as_str()), fact)).collect()
         });

@@ -145,7 +145,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use k8s_openapi::api::core::v1::ServiceAccount;
-    use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
+    use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding};
 
     use super::super::settings::PodSource;
     use super::*;
@@ -205,6 +205,31 @@ mod tests {
             }
         }
         needed
+    }
+
+    #[test]
+    fn who_says_on_a_tenant_that_it_cannot_be_read_may_do_that_alone_and_there_alone() {
+        let file = include_str!("../../../deploy/rbac/events.yaml");
+        let (roles, bindings): (Vec<Role>, Vec<RoleBinding>) =
+            (of_kind(file, "Role"), of_kind(file, "RoleBinding"));
+        let question = super::super::skipped::question();
+        let rule = PolicyRule {
+            api_groups: Some(vec![question.group.unwrap()]),
+            resources: Some(vec![question.resource.unwrap()]),
+            verbs: vec![question.verb.unwrap()],
+            ..PolicyRule::default()
+        };
+        assert_eq!(roles[0].rules, Some(vec![rule]));
+        assert_eq!(roles[0].metadata.namespace, question.namespace);
+        assert_eq!(bindings[0].metadata.namespace, roles[0].metadata.namespace);
+        assert_eq!(Some(&bindings[0].role_ref.name), roles[0].metadata.name.as_ref());
+        let all = include_str!("../../../deploy/rbac/clusterrolebinding.yaml");
+        let account: ServiceAccount = of_kind(all, "ServiceAccount").remove(0);
+        let subject = &bindings[0].subjects.as_ref().unwrap()[0];
+        assert_eq!(
+            (Some(&subject.name), &subject.namespace),
+            (account.metadata.name.as_ref(), &account.metadata.namespace)
+        );
     }
 
     #[test]

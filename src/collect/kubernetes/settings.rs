@@ -24,6 +24,10 @@ pub struct Settings {
     pub nodes: NodeLabels,
     /// Which labels of namespaces are remembered.
     pub namespace_labels: KeepLabels,
+    /// What is remembered of namespaces whatever else is, because rules ask for it.
+    pub asked: Asked,
+    /// Whether an Event says on an object that it cannot be read.
+    pub events: bool,
     /// Whether pods of virtual clusters are listed, where the metrics store lacks their labels.
     pub pods: Option<PodSource>,
     /// How long the server may take to connect, and be silent within an answer.
@@ -48,6 +52,8 @@ impl Default for Settings {
             tenants: Some(TenantSource::default()),
             nodes: NodeLabels::default(),
             namespace_labels: KeepLabels::All,
+            asked: Asked::default(),
+            events: true,
             pods: None,
             request_timeout: Duration::from_secs(30),
             list_timeout: Duration::from_mins(5),
@@ -195,6 +201,24 @@ impl KeepLabels {
             Self::All => key != "kubernetes.io/metadata.name",
             Self::Only(keys) => keys.contains(key),
         }
+    }
+}
+
+/// What rules ask for of namespaces.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Asked {
+    /// Labels, by their keys.
+    pub labels: BTreeSet<String>,
+    /// Labels whose keys end so.
+    pub label_suffixes: BTreeSet<String>,
+    /// Annotations, by their keys. No other is ever remembered: they are anybody's notes.
+    pub annotations: BTreeSet<String>,
+}
+
+impl Asked {
+    /// Whether a label is asked for.
+    pub fn label(&self, key: &str) -> bool {
+        self.labels.contains(key) || self.label_suffixes.iter().any(|suffix| key.ends_with(suffix.as_str()))
     }
 }
 

@@ -16,10 +16,10 @@ use kube::runtime::watcher::{self, Event};
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
 
-use super::Collector;
 use super::error::KubernetesError;
 use super::observe::SlimNode;
 use super::permissions::Kind;
+use super::{Collector, facts};
 use crate::collect::Finding;
 
 /// How long after it broke a watch begins anew, at first.
@@ -52,7 +52,11 @@ impl Collector {
     pub fn changes(&self) -> BoxStream<'static, Wake> {
         let mut signs: Vec<BoxStream<'static, Sign>> = vec![self.ticks().boxed()];
         let namespaces: Api<PartialObjectMeta<Namespace>> = Api::all(self.watches.clone());
-        signs.push(self.signs(Kind::Namespaces, namespaces, |object| fingerprint(&object.metadata, &())));
+        let asked = self.settings.asked.clone();
+        signs.push(self.signs(Kind::Namespaces, namespaces, move |object| {
+            let annotations: Vec<_> = facts::annotations(&asked, &object.metadata).collect();
+            fingerprint(&object.metadata, &annotations)
+        }));
         let nodes: Api<SlimNode> = Api::all_with(self.watches.clone(), &ApiResource::erase::<Node>(&()));
         signs.push(self.signs(Kind::Nodes, nodes, |object| {
             let taints = object.spec.taints.iter().flatten();

@@ -5,7 +5,7 @@ use defray_pricing::usage::Source;
 
 use super::Collector;
 use super::error::QueryError;
-use super::names::{MayBeAbsent, metric_label};
+use super::names::{MayBeAbsent, metric_annotation, metric_label};
 use super::settings::Dialect;
 use crate::collect::Finding;
 
@@ -29,18 +29,22 @@ struct Need<'a> {
 /// Labels of objects, which come only through kube-state-metrics' allowlist.
 struct LabelNeed<'a> {
     metric: &'a str,
+    /// The option of kube-state-metrics that allows them.
+    option: &'static str,
     /// What the allowlist calls the objects.
     objects: &'static str,
     /// The labels, in Kubernetes' spelling.
     keys: Vec<&'a str>,
+    /// What the store calls them.
+    exported: fn(&str) -> String,
     feeds: &'static str,
 }
 
 impl LabelNeed<'_> {
     fn allow(&self) -> String {
-        let (objects, keys) = (self.objects, self.keys.join(","));
+        let (option, objects, keys) = (self.option, self.objects, self.keys.join(","));
         format!(
-            "start kube-state-metrics with --metric-labels-allowlist={objects}=[{keys}] (those of them that are \
+            "start kube-state-metrics with --{option}={objects}=[{keys}] (those of them that are \
              in use); if they are labelled otherwise, configure the labels"
         )
     }
@@ -63,6 +67,7 @@ impl LabelNeed<'_> {
     }
 }
 
+const LABELS: &str = "metric-labels-allowlist";
 const CADVISOR: &str = "scrape the kubelets' /metrics/cadvisor; if a job or a metric relabelling drops this \
                         metric, keep it; if the metric has another name here, configure it under `names`";
 const STATE: &str = "scrape kube-state-metrics with `honor_labels: true`; if it runs with --metric-allowlist \
@@ -84,6 +89,10 @@ impl Collector {
         findings.push(skew(server, now));
         findings.push(self.dialect(server).await);
         findings.push(self.retention().await);
+        let clusters = self.one_cluster(server).await;
+        findings.push(clusters.unwrap_or_else(|error| {
+            Finding::wrong(subject("one cluster"), error.to_string(), mend(&error, &self.settings.url))
+        }));
         for need in self.needs() {
             findings.push(self.metric(&need, server).await);
         }
@@ -178,28 +187,44 @@ impl Collector {
         Ok(count.map_or(0, |sample| sample.value.as_millis().div_euclid(1000)))
     }
 
-    fn label_needs(&self) -> [LabelNeed<'_>; 2] {
+    fn label_needs(&self) -> Vec<LabelNeed<'_>> {
         let names = &self.settings.names;
         let nodes = &names.nodes;
         let of_nodes = [&nodes.pool, &nodes.instance_type, &nodes.capacity_type, &nodes.dedicated_labels];
-        [
+        let mut needs = vec![
             LabelNeed {
                 metric: &names.metrics.kube_namespace_labels,
+                option: LABELS,
                 objects: "namespaces",
                 keys: names.namespace_labels.iter().map(String::as_str).collect(),
+                exported: metric_label,
                 feeds: "ownership before the first observation",
             },
             LabelNeed {
                 metric: &names.metrics.kube_node_labels,
+                option: LABELS,
                 objects: "nodes",
                 keys: of_nodes.into_iter().flatten().map(String::as_str).collect(),
+                exported: metric_label,
                 feeds: "pools before the first observation",
             },
-        ]
+        ];
+        if !names.namespace_annotations.is_empty() {
+            needs.push(LabelNeed {
+                metric: &names.metrics.kube_namespace_annotations,
+                option: "metric-annotations-allowlist",
+                objects: "namespaces",
+                keys: names.namespace_annotations.iter().map(String::as_str).collect(),
+                exported: metric_annotation,
+                feeds: "ownership before the first observation",
+            });
+        }
+        needs
     }
 
     async fn labels(&self, need: &LabelNeed<'_>, server: i64) -> Finding {
-        match self.labelled(need.metric, &need.keys, server).await {
+        let keys: Vec<String> = need.keys.iter().map(|key| (need.exported)(key)).collect();
+        match self.labelled(need.metric, &keys, server).await {
             Ok((series, labelled)) => need.finding(series, labelled),
             Err(error) => {
                 Finding::wrong(subject(need.metric), error.to_string(), mend(&error, &self.settings.url))
@@ -208,12 +233,17 @@ impl Collector {
     }
 
     /// How many series a metric has, and whether any carries one of these labels.
-    async fn labelled(&self, metric: &str, keys: &[&str], server: i64) -> Result<(i64, bool), QueryError> {
+    async fn labelled(
+        &self,
+        metric: &str,
+        labels: &[String],
+        server: i64,
+    ) -> Result<(i64, bool), QueryError> {
         let source = Source::KubeStateMetrics;
         let all = self.count(source, metric, None, server).await?;
         if all > 0 {
-            for key in keys {
-                if self.count(source, metric, Some(&metric_label(key)), server).await? > 0 {
+            for label in labels {
+                if self.count(source, metric, Some(label), server).await? > 0 {
                     return Ok((all, true));
                 }
             }
@@ -238,7 +268,7 @@ impl Collector {
         let label = metric_label(&vcluster.managed_by);
         let counted = async {
             let synced = self.count(Source::KubeStateMetrics, metric, Some(&label), server).await?;
-            Ok((self.labelled(metric, &keys, server).await?, synced))
+            Ok((self.labelled(metric, &keys.map(metric_label), server).await?, synced))
         };
         match counted.await {
             Err(error) => {
@@ -359,7 +389,14 @@ mod tests {
     #[test]
     fn labels_are_fine_only_where_one_is_there() {
         let keys = vec!["team", "stage"];
-        let need = LabelNeed { metric: "kube_namespace_labels", objects: "namespaces", keys, feeds: "x" };
+        let need = LabelNeed {
+            option: LABELS,
+            exported: metric_label,
+            metric: "kube_namespace_labels",
+            objects: "namespaces",
+            keys,
+            feeds: "x",
+        };
         let allow = "--metric-labels-allowlist=namespaces=[team,stage]";
         let of = |series, labelled| need.finding(series, labelled);
         assert_eq!((of(3, true).ok, of(3, true).mend), (true, None));

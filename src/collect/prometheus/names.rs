@@ -35,6 +35,10 @@ pub struct Names {
     pub tenants: TenantLabels,
     /// Namespace labels that tenancy rules and price books ask for (Kubernetes' spelling).
     pub namespace_labels: Vec<String>,
+    /// How further labels of namespaces end that they ask for.
+    pub namespace_label_suffixes: Vec<String>,
+    /// Annotations of namespaces that they ask for.
+    pub namespace_annotations: Vec<String>,
 }
 
 /// A metric that nearly every cluster has, so that its absence is taken for a fault unless somebody says
@@ -66,6 +70,8 @@ pub struct Metrics {
     pub container_memory_working_set_bytes: String,
     pub container_network_transmit_bytes_total: String,
     pub container_start_time_seconds: String,
+    pub kube_namespace_annotations: String,
+    pub kube_namespace_created: String,
     pub kube_namespace_labels: String,
     pub kube_node_info: String,
     pub kube_node_labels: String,
@@ -163,6 +169,8 @@ impl Default for Metrics {
             container_memory_working_set_bytes: name("container_memory_working_set_bytes"),
             container_network_transmit_bytes_total: name("container_network_transmit_bytes_total"),
             container_start_time_seconds: name("container_start_time_seconds"),
+            kube_namespace_annotations: name("kube_namespace_annotations"),
+            kube_namespace_created: name("kube_namespace_created"),
             kube_namespace_labels: name("kube_namespace_labels"),
             kube_node_info: name("kube_node_info"),
             kube_node_labels: name("kube_node_labels"),
@@ -245,6 +253,8 @@ impl Names {
             nodes: NodeLabels::default(),
             tenants: TenantLabels::default(),
             namespace_labels: owned(&["platform.financecore.local/tenant"]),
+            namespace_label_suffixes: Vec::new(),
+            namespace_annotations: Vec::new(),
         }
     }
 
@@ -275,6 +285,8 @@ impl Names {
             &m.container_memory_working_set_bytes,
             &m.container_network_transmit_bytes_total,
             &m.container_start_time_seconds,
+            &m.kube_namespace_annotations,
+            &m.kube_namespace_created,
             &m.kube_namespace_labels,
             &m.kube_node_info,
             &m.kube_node_labels,
@@ -322,7 +334,16 @@ impl Names {
 /// How kube-state-metrics writes a Kubernetes label: `label_` and snake case, so
 /// `eks.amazonaws.com/capacityType` is `label_eks_amazonaws_com_capacity_type`.
 pub(super) fn metric_label(key: &str) -> String {
-    let mut label = String::from("label_");
+    exported("label_", key)
+}
+
+/// The same of an annotation.
+pub(super) fn metric_annotation(key: &str) -> String {
+    exported("annotation_", key)
+}
+
+fn exported(prefix: &str, key: &str) -> String {
+    let mut label = String::from(prefix);
     let mut lower_before = false;
     for c in key.chars() {
         if c.is_ascii_uppercase() && lower_before {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use defray_pricing::usage::Source;
 
-use super::names::{Names, metric_label};
+use super::names::{Names, metric_annotation, metric_label};
 use super::settings::Dialect;
 
 /// A query for one hour.
@@ -53,7 +53,7 @@ pub(super) enum Shape {
     Raw,
     /// The smallest value in the hour: a hint, left out where it is no amount.
     Least,
-    /// How many samples the hour has for each combination of these labels.
+    /// How many samples the hour has for each combination of these labels; of each series where none is named.
     CountBy(Vec<String>),
 }
 
@@ -106,6 +106,7 @@ impl Shape {
             Self::MarksOfOne => format!("{} == 1", dialect.at_marks(&selector)),
             Self::Raw => format!("{selector}[2h]"),
             Self::Least => format!("min_over_time({selector}[1h])"),
+            Self::CountBy(labels) if labels.is_empty() => format!("count_over_time({selector}[1h])"),
             Self::CountBy(labels) => {
                 format!("max by ({}) (count_over_time({selector}[1h]))", labels.join(", "))
             }
@@ -398,7 +399,19 @@ impl Queries<'_> {
         let mut by = vec![self.names.state.namespace.clone()];
         by.extend(self.names.namespace_labels.iter().map(|key| metric_label(key)));
         let selector = self.on(Source::KubeStateMetrics, &self.names.metrics.kube_namespace_labels);
+        // Labels that begin with any namespace's name cannot be named beforehand.
+        if !self.names.namespace_label_suffixes.is_empty() {
+            by.clear();
+        }
         self.state("namespace ownership", selector, Shape::CountBy(by))
+    }
+
+    /// Ownership before the first observation: annotations of namespaces.
+    pub(super) fn namespace_annotations(&self) -> Query {
+        let mut by = vec![self.names.state.namespace.clone()];
+        by.extend(self.names.namespace_annotations.iter().map(|key| metric_annotation(key)));
+        let selector = self.on(Source::KubeStateMetrics, &self.names.metrics.kube_namespace_annotations);
+        self.state("namespace annotations", selector, Shape::CountBy(by))
     }
 
     /// Ownership before the first observation: Tenants, from kube-state-metrics' custom-resource state.
@@ -407,6 +420,13 @@ impl Queries<'_> {
         let by = [&labels.name, &labels.team, &labels.cost_center, &labels.owner_email].map(String::clone);
         let selector = self.on(Source::KubeStateMetrics, &self.names.metrics.kube_tenant_info);
         Self::named("tenants", &labels.name, selector, Shape::CountBy(by.into()))
+    }
+
+    /// When the `kube-system` namespace was made, as each series of the last hour says.
+    pub(super) fn oldest_namespace(&self) -> String {
+        let selector = self.on(Source::KubeStateMetrics, &self.names.metrics.kube_namespace_created);
+        let selector = selector.with(&self.names.state.namespace, "=", "kube-system");
+        format!("last_over_time({}[1h])", selector.render())
     }
 
     /// How many series of a metric had any sample in the last hour, with this label if one is named.

@@ -1,6 +1,6 @@
 //! What stays when the clock or the price book goes back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 use defray_ledger::{DailyAmount, MonthRecord};
@@ -30,7 +30,7 @@ impl Observe for Silent {
         Box::pin(async { anyhow::bail!("nobody answers") })
     }
 
-    fn changed(&self) -> BoxFuture<'_, anyhow::Result<()>> {
+    fn changed(&self) -> BoxFuture<'_, anyhow::Result<BTreeSet<ObjectKind>>> {
         Box::pin(std::future::pending())
     }
 }

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Held;
+use super::named::{CostCenters, counting, made, written};
 use crate::names::{ClusterName, CostCenter, Namespace, Pool, TenantName};
-use crate::ownership::rules::Claim;
+use crate::ownership::rules::{Claim, Force};
 use crate::ownership::{
     Conflict, NamespaceFact, NamespaceState, NodeFact, Owners, TenancyRules, TenantFact, TenantState,
 };
@@ -13,12 +14,18 @@ use crate::ownership::{
 pub(super) struct Teams<'i> {
     /// By team and cluster; none where its resources contradict each other.
     resources: BTreeMap<&'i TenantName, BTreeMap<&'i ClusterName, Option<&'i CostCenter>>>,
+    /// Those that namespaces name.
+    named: BTreeSet<&'i TenantName>,
     rules: &'i TenancyRules,
 }
 
 /// Whether a tenant can own something in a cluster.
+#[derive(Debug, Clone, Copy)]
 enum Standing<'i> {
-    Exists(&'i CostCenter),
+    /// A resource describes it.
+    Described(&'i CostCenter),
+    /// Namespaces or the configuration name it.
+    Named,
     Contradicted,
     Unknown,
 }
@@ -29,18 +36,18 @@ impl<'i> Teams<'i> {
         if let Some(clusters) = self.resources.get(tenant) {
             let elsewhere = || clusters.values().find_map(|cost_center| *cost_center);
             let here = clusters.get(cluster).copied().unwrap_or_else(elsewhere);
-            return here.map_or(Standing::Contradicted, Standing::Exists);
+            return here.map_or(Standing::Contradicted, Standing::Described);
         }
-        let claims = self.rules.static_claims.iter();
-        claims
-            .filter(|claim| claim.tenant == *tenant && claim.is_for(cluster) && !tenant.is_reserved())
-            .find_map(|claim| claim.cost_center.as_ref())
-            .map_or(Standing::Unknown, Standing::Exists)
+        let configured = || {
+            let by_tenant = &self.rules.cost_centers.by_tenant;
+            by_tenant.contains_key(tenant) || written(self.rules, cluster, tenant).is_some()
+        };
+        if self.named.contains(tenant) || configured() { Standing::Named } else { Standing::Unknown }
     }
 }
 
 /// Of several claims on one thing those that held at its last moment in the hour.
-fn lasting<'i, 'a, T>(held: Vec<Held<'i, 'a, T>>) -> Vec<Held<'i, 'a, T>> {
+pub(super) fn lasting<'i, 'a, T>(held: Vec<Held<'i, 'a, T>>) -> Vec<Held<'i, 'a, T>> {
     let last = held.iter().map(|held| held.last).max();
     held.into_iter().filter(|held| Some(held.last) == last).collect()
 }
@@ -64,7 +71,7 @@ pub(super) fn tenants<'i>(
             by_team.entry((slot.cluster, &slot.fact.team)).or_default().push(one);
         }
     }
-    let mut teams = Teams { resources: BTreeMap::new(), rules };
+    let mut teams = Teams { resources: BTreeMap::new(), named: BTreeSet::new(), rules };
     for ((cluster, team), held) in by_team {
         let held = lasting(held);
         let mut cost_center = None;
@@ -88,13 +95,14 @@ pub(super) fn tenants<'i>(
     teams
 }
 
-/// The namespaces. If one name had two uids in the hour, the last takes it.
-pub(super) fn namespaces(
-    held: Vec<Held<'_, '_, NamespaceFact>>,
-    claims: &[Vec<Claim>],
-    teams: &Teams<'_>,
+/// The namespaces. If one name had two uids in the hour, the last takes it. Also the cost centres of the tenants that
+/// they name.
+pub(super) fn namespaces<'i>(
+    held: Vec<Held<'i, '_, NamespaceFact>>,
+    claims: &'i [Vec<Claim>],
+    teams: &mut Teams<'i>,
     owners: &mut Owners,
-) {
+) -> CostCenters<'i> {
     let mut by_name: BTreeMap<(&ClusterName, &Namespace), Held<'_, '_, NamespaceFact>> = BTreeMap::new();
     for one in held {
         let rank = |held: &Held<'_, '_, NamespaceFact>| (held.last, held.slot.from);
@@ -104,49 +112,64 @@ pub(super) fn namespaces(
             *winner = one;
         }
     }
+    let claims = |held: &Held<'_, '_, NamespaceFact>| claims.get(held.place).map_or(&[][..], Vec::as_slice);
+    teams.named = made(by_name.values().map(claims));
+    let mut named = Vec::new();
     for ((cluster, name), held) in by_name {
-        let claims = claims.get(held.place).map_or(&[][..], Vec::as_slice);
-        let tenant = owner(cluster, name, claims, teams, owners);
-        let labels = held.slot.fact.labels.clone();
+        let tenant = owner(cluster, name, claims(&held), teams, owners);
+        match &tenant {
+            Some((tenant, Standing::Described(cost_center))) => settle(cluster, tenant, cost_center, owners),
+            Some((tenant, _)) => named.push((tenant.clone(), held)),
+            None => {}
+        }
+        let (labels, tenant) = (held.slot.fact.labels.clone(), tenant.map(|(tenant, _)| tenant));
         owners.namespaces.insert((cluster.clone(), name.clone()), NamespaceState { tenant, labels });
     }
+    let cost_centers =
+        CostCenters::new(teams.rules, named.iter().map(|(tenant, held)| (tenant, *held)), owners);
+    for (tenant, held) in &named {
+        let cluster = held.slot.cluster;
+        let cost_center = cost_centers.of(cluster, tenant, owners);
+        settle(cluster, tenant, &cost_center, owners);
+    }
+    cost_centers
 }
 
-/// The one tenant that all claims name, if it exists.
-fn owner(
+/// The one tenant that all claims name, if it can own something.
+fn owner<'i>(
     cluster: &ClusterName,
     namespace: &Namespace,
     claims: &[Claim],
-    teams: &Teams<'_>,
+    teams: &Teams<'i>,
     owners: &mut Owners,
-) -> Option<TenantName> {
-    let mut counting = Vec::new();
-    for claim in claims {
-        if claim.tenant.is_reserved() {
-            owners.conflicts.insert(Conflict::ReservedName {
-                cluster: cluster.clone(),
-                resource: namespace.to_string(),
-                team: claim.tenant.clone(),
-            });
-            return None;
-        }
-        let standing = teams.standing(cluster, &claim.tenant);
-        if !(claim.only_if_exists && matches!(standing, Standing::Unknown)) {
-            counting.push((claim, standing));
-        }
-    }
-    let (first, standing) = counting.first()?;
-    if counting.iter().any(|(claim, _)| claim.tenant != first.tenant) {
-        owners.conflicts.insert(Conflict::TwoOwnersOneNamespace {
+) -> Option<(TenantName, Standing<'i>)> {
+    let standing = |claim: &Claim| teams.standing(cluster, &claim.tenant);
+    let counts = |claim: &Claim| {
+        let convention = claim.force == Force::Convention && !claim.tenant.is_reserved();
+        !(convention && matches!(standing(claim), Standing::Unknown))
+    };
+    let counting: Vec<&Claim> = counting(claims, counts).collect();
+    if let Some(reserved) = counting.iter().find(|claim| claim.tenant.is_reserved()) {
+        owners.conflicts.insert(Conflict::ReservedName {
             cluster: cluster.clone(),
-            namespace: namespace.clone(),
-            claims: counting.iter().map(|(claim, _)| (claim.tenant.clone(), claim.rule.clone())).collect(),
+            resource: namespace.to_string(),
+            team: reserved.tenant.clone(),
         });
         return None;
     }
-    let Standing::Exists(cost_center) = standing else { return None };
-    settle(cluster, &first.tenant, cost_center, owners);
-    Some(first.tenant.clone())
+    let first = counting.first()?;
+    if counting.iter().any(|claim| claim.tenant != first.tenant) {
+        owners.conflicts.insert(Conflict::TwoOwnersOneNamespace {
+            cluster: cluster.clone(),
+            namespace: namespace.clone(),
+            claims: counting.iter().map(|claim| (claim.tenant.clone(), claim.rule.clone())).collect(),
+        });
+        return None;
+    }
+    match standing(first) {
+        Standing::Contradicted | Standing::Unknown => None,
+        known => Some((first.tenant.clone(), known)),
+    }
 }
 
 /// Who owns something in a cluster exists in it, wherever its resource lives.
@@ -158,7 +181,12 @@ fn settle(cluster: &ClusterName, tenant: &TenantName, cost_center: &CostCenter, 
 }
 
 /// The dedicated pools: those whose nodes all name one tenant.
-pub(super) fn pools(held: Vec<Held<'_, '_, NodeFact>>, teams: &Teams<'_>, owners: &mut Owners) {
+pub(super) fn pools(
+    held: Vec<Held<'_, '_, NodeFact>>,
+    teams: &Teams<'_>,
+    cost_centers: &CostCenters<'_>,
+    owners: &mut Owners,
+) {
     let mut by_pool: BTreeMap<(&ClusterName, &Pool), Vec<Held<'_, '_, NodeFact>>> = BTreeMap::new();
     for one in held {
         by_pool.entry((one.slot.cluster, &one.slot.fact.pool)).or_default().push(one);
@@ -188,10 +216,13 @@ pub(super) fn pools(held: Vec<Held<'_, '_, NodeFact>>, teams: &Teams<'_>, owners
                 team: tenant.clone(),
             });
         }
-        if let Standing::Exists(cost_center) = teams.standing(cluster, &tenant) {
-            settle(cluster, &tenant, cost_center, owners);
-        } else {
-            tenant = TenantName::unassigned();
+        match teams.standing(cluster, &tenant) {
+            Standing::Described(cost_center) => settle(cluster, &tenant, cost_center, owners),
+            Standing::Named => {
+                let cost_center = cost_centers.of(cluster, &tenant, owners);
+                settle(cluster, &tenant, &cost_center, owners);
+            }
+            Standing::Contradicted | Standing::Unknown => tenant = TenantName::unassigned(),
         }
         owners.dedicated.insert((cluster.clone(), pool.clone()), tenant);
     }
