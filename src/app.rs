@@ -5,6 +5,7 @@
 mod adapters;
 mod build;
 mod check;
+mod close;
 mod demo;
 mod made_up;
 mod push;
@@ -14,6 +15,7 @@ pub use adapters::connect;
 use build::ground;
 pub use build::{App, NotStarted, Setup, configured_ground};
 pub use check::check;
+pub use close::{keeper, onlooker};
 pub use demo::{demo, demo_ground};
 pub use made_up::{is_demo, refuse_demo};
 pub use push::pusher;

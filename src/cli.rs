@@ -12,6 +12,8 @@ use defray_pricing::time::Period;
 
 use crate::telemetry::LogFormat;
 
+mod close;
+mod closing;
 mod daemon;
 mod db;
 mod demo;
@@ -19,13 +21,17 @@ mod estimate;
 mod exit;
 mod explain;
 mod output;
+mod periods;
 mod price;
 mod push;
 mod report;
+mod restate;
 mod run;
 mod stored;
 
 pub use exit::Failure;
+
+use closing::{Close, Periods, Restate};
 
 /// Cost attribution and FinOps reporting for shared, multi-tenant Kubernetes.
 #[derive(Debug, Parser)]
@@ -158,6 +164,41 @@ Examples:
   defray db verify --data /backup/defray-2026-11-21"
     )]
     Db(Db),
+    /// Close a billing month: from then on it changes only by a restatement
+    #[command(after_long_help = "\
+Freezes the statements of a month that is over, with everything they were made from, and stores every report as it
+will be sent for ever. Refused while anything is in the way, all of which is told at once: hours that are missing,
+usage without a price, a currency without a rate, statements that the daemon has not caught up with. Before that,
+incomplete hours and the last 48 are measured once more. --force closes although hours are missing or could not be
+measured again, and needs a reason, which is kept; what has no price or no rate is never forced.
+
+While a daemon holds the ledger, this asks the daemon, at http.listen and with its token; else it closes by itself.
+
+Examples:
+  defray close 2026-10 --config defray.yaml --dry-run
+  defray close 2026-10 --config defray.yaml
+  defray close 2026-10 --config defray.yaml --force --reason 'Prometheus was lost on the 12th'")]
+    Close(Close),
+    /// Restate a closed month: show what would change, then write the next version
+    #[command(after_long_help = "\
+Rates a closed month again from what is recorded, owned and priced now, and shows what its next version would say:
+who, which lines, how much. Adjustments dated in the month are among it. With --yes that version is written with the
+signed lines that changed, just as it was shown; the versions before stay what they are. Whoever receives reports is
+told.
+
+Examples:
+  defray restate 2026-10 --config defray.yaml
+  defray restate 2026-10 --config defray.yaml --format markdown
+  defray restate 2026-10 --config defray.yaml --yes --reason 'price of pool gpu corrected, ticket 4711'")]
+    Restate(Restate),
+    /// List the billing months and where each stands
+    #[command(after_long_help = "\
+Open months are still computed anew with every late hour; closed and restated ones are frozen, version by version.
+
+Examples:
+  defray periods --config defray.yaml
+  defray periods --data ./demo")]
+    Periods(Periods),
     /// Push every cost report that changed to the configured destinations, now
     #[command(after_long_help = "\
 What the daemon does every day at push.daily_at, by hand. What a receiver already has is not sent again, and

@@ -9,6 +9,9 @@
 //! |---|---|
 //! | `/` and `/periods/{period}` | pages for people |
 //! | `/api/v1/periods` | every billing period, where it stands, its total |
+//! | `/api/v1/periods/{period}/versions` | every version that was closed, and the SHA-256 of every file kept of it |
+//! | `/api/v1/periods/{period}/versions/{version}/{file}` | a file of one version, the same for ever |
+//! | `POST /api/v1/periods/{period}/close`, `…/restate` | closes a month; plans a restatement and writes it |
 //! | `/api/v1/periods/{period}/recovery` | what was charged against what was paid for |
 //! | `/api/v1/reports/{period}.csv`, `.json` | every statement line, or of one `tenant` or `cost_center` |
 //! | `/api/v1/reports/{period}/summary.csv` | one row for each cost centre and tenant |
@@ -25,6 +28,7 @@
 mod access;
 mod body;
 mod caching;
+mod close;
 mod error;
 mod estimate;
 mod explain;
@@ -42,7 +46,9 @@ mod push;
 mod query;
 mod recovery;
 mod reports;
+mod sent;
 mod server;
+mod versions;
 mod window;
 mod yaml;
 
@@ -55,7 +61,6 @@ use axum::routing::{get, post};
 use axum::{Extension, Router};
 use defray_ledger::{Ledger, Scope};
 use defray_pricing::book::PriceBook;
-use defray_pricing::problem::Problem;
 use defray_pricing::time::{BillingZone, Period};
 use defray_reports::Definitions;
 use secrecy::SecretString;
@@ -68,6 +73,7 @@ pub use error::Error;
 pub use server::{ListenError, check_listen, serve};
 
 use crate::clock::Clock;
+use crate::closing::Closer;
 use crate::rerate::{Ground, Rerate};
 use crate::supervise::Supervisor;
 use crate::telemetry::Telemetry;
@@ -157,6 +163,8 @@ pub struct Sources {
     pub ground: Arc<Ground>,
     /// Why the daemon cannot do its work.
     pub not_ready: NotReady,
+    /// Closes and restates.
+    pub closer: Closer,
     /// Asks for a push; none where there is no destination.
     pub push_now: Option<PushNow>,
     /// The metrics.
@@ -176,7 +184,6 @@ pub struct State(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     sources: Sources,
-    definitions: Definitions,
     access: access::Access,
     writers: Arc<tokio::sync::Semaphore>,
     /// Held by whoever has a month rated again: one at a time, so that the daemon's own work goes on.
@@ -184,28 +191,44 @@ struct Inner {
 }
 
 impl State {
-    /// Reads the report definitions that come with the program.
-    pub fn new(sources: Sources) -> Result<Self, Vec<Problem>> {
+    /// Decides who may read.
+    pub fn new(sources: Sources) -> Self {
         let access = access::Access::new(sources.token.as_ref());
-        Ok(Self(Arc::new(Inner {
-            definitions: Definitions::built_in()?,
+        Self(Arc::new(Inner {
             access,
             writers: Arc::new(tokio::sync::Semaphore::new(CONCURRENT_WRITERS)),
             rerating: tokio::sync::Semaphore::new(1),
             sources,
-        })))
+        }))
+    }
+
+    /// Whoever receives reports hears of it now.
+    fn ask_for_push(&self, period: Period) {
+        if let Some(push) = &self.push_now {
+            push.ask(Some(period));
+        }
+    }
+
+    /// How reports look.
+    fn definitions(&self) -> Arc<Definitions> {
+        Arc::clone(&self.closer.definitions)
     }
 }
 
 impl State {
+    /// The right to have a month rated again.
+    async fn turn(&self) -> Result<tokio::sync::SemaphorePermit<'_>, Error> {
+        let turn = tokio::time::timeout(TURN_WITHIN, self.0.rerating.acquire()).await;
+        turn.map_err(|_| Error::Busy)?.map_err(|_| Error::Busy)
+    }
+
     /// Has a month rated again, when it is this request's turn. The work ends with the day it is at when its
     /// time is over, or when whoever asked is gone.
     async fn rerate<T, Work>(&self, work: impl FnOnce(Rerate) -> Work) -> Result<T, Error>
     where
         Work: Future<Output = Result<T, Error>>,
     {
-        let turn = tokio::time::timeout(TURN_WITHIN, self.0.rerating.acquire()).await;
-        let _turn = turn.map_err(|_| Error::Busy)?.map_err(|_| Error::Busy)?;
+        let _turn = self.turn().await?;
         let rerate = Rerate {
             ledger: self.ledger.clone(),
             clock: self.clock.clone(),
@@ -233,7 +256,8 @@ pub fn router(state: State) -> Router {
 
 /// Every route, for a reader that whoever embeds them has made sure of.
 pub fn router_for(state: State, scope: Scope) -> Router {
-    assemble(protected().layer(Extension(access::Reader(scope))), state)
+    let by = access::Principal("a reader that was made sure of");
+    assemble(protected().layer(Extension(access::Reader(scope))).layer(Extension(by)), state)
 }
 
 fn protected() -> Router<State> {
@@ -244,6 +268,10 @@ fn protected() -> Router<State> {
         .route("/api/v1/periods", get(periods::list))
         .route("/api/v1/hours/missing", get(missing::list))
         .route("/api/v1/periods/{period}/recovery", get(recovery::month))
+        .route("/api/v1/periods/{period}/versions", get(versions::list))
+        .route("/api/v1/periods/{period}/versions/{version}/{file}", get(versions::file))
+        .route("/api/v1/periods/{period}/close", post(close::close))
+        .route("/api/v1/periods/{period}/restate", post(close::restate))
         .route("/api/v1/reports/{period}", get(reports::month))
         .route("/api/v1/reports/{period}/{file}", get(reports::part))
         .route("/api/v1/forecast", get(forecast::forecast))

@@ -4,7 +4,9 @@
 //! So a restart needs no special path, a run too many changes nothing, and no job retries inside: its next
 //! run is the retry. The last result of each is on the [`Board`].
 
+mod again;
 mod book;
+mod close;
 mod cluster;
 mod figures;
 mod halved;
@@ -31,6 +33,7 @@ use crate::supervise::Supervisor;
 use crate::telemetry::Metrics;
 
 pub use book::{BookKeeper, ReadBook, other_currency};
+pub use close::{CloseKeeper, Told};
 pub use cluster::{
     Cluster, Counted, Known, LeftOut, Measure, MeasuredHour, NotMeasured, ObjectKind, Observe, Observed,
     PodNews, Pods, Unbillable,

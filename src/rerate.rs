@@ -17,7 +17,9 @@ use defray_pricing::ownership::{TenancyRules, Timeline};
 use defray_pricing::time::{Hour, HourRange};
 
 mod again;
+mod anew;
 mod astray;
+mod frozen;
 mod month;
 mod plan;
 mod present;
@@ -26,7 +28,9 @@ mod propose;
 mod tests;
 
 pub use again::{NotAgain, Question, Rerate, StoredMonth, Unwatched, Watch};
+pub use anew::{Anew, charge_day, emptied};
 pub use astray::Stray;
+pub use frozen::pins;
 pub use month::{coverage, month_digest, versions};
 pub use plan::{DayPlan, Plans, as_planned};
 pub use present::Present;

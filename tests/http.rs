@@ -1,6 +1,7 @@
 //! The HTTP surface over a real socket.
 
 mod access;
+mod closing;
 mod estimate;
 mod explain;
 mod files;

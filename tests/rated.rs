@@ -138,7 +138,7 @@ pub(crate) async fn fill_by(ledger: &Ledger, ground: Ground, text: &str) {
     };
     let stop = shared.supervisor.stopping();
     let (_sender, book) = watch::channel(Arc::new(book));
-    let (computed, remarks) = (Bell::new(), Remarks::default());
+    let (computed, remarks) = (vec![Bell::new()], Remarks::default());
     Rater { shared, ground, book, computed, remarks, stop }.run().await.unwrap();
 }
 
@@ -146,6 +146,11 @@ pub(crate) async fn fill_by(ledger: &Ledger, ground: Ground, text: &str) {
 pub(crate) async fn record_late(ledger: &Ledger) {
     let guard = ledger.acquire().await.unwrap();
     record(ledger, &guard, 10..11).await;
+}
+
+/// The same by who writes already.
+pub(crate) async fn record_late_by(ledger: &Ledger, guard: &WriteGuard) {
+    record(ledger, guard, 10..11).await;
 }
 
 async fn record(ledger: &Ledger, guard: &WriteGuard, hours: std::ops::Range<i64>) {

@@ -115,6 +115,11 @@ impl Ledger {
         self.inner.pools.begin_read().await.map(Transaction::new)
     }
 
+    /// A transaction for what anybody may add under a key of its own.
+    pub(crate) async fn append(&self) -> Result<Transaction, LedgerError> {
+        self.inner.pools.begin_write().await.map(Transaction::new)
+    }
+
     /// A transaction that only the holder of the newest guard gets; on PostgreSQL the row it touches
     /// makes writers take turns.
     pub(crate) async fn write(&self, guard: &WriteGuard) -> Result<Transaction, LedgerError> {

@@ -243,10 +243,10 @@ both! {
         assert_eq!((kept.at_close, kept.length, bytes.as_slice()), (true, 4, b"a;b\n".as_slice()));
         assert!(ledger.close_file(&team_a(), &closed, "statement.csv").await.unwrap().is_none());
         let put = |scope: Scope, text: &'static str| {
-            let (ledger, guard, closed) = (ledger.clone(), guard.clone(), closed.clone());
+            let (ledger, closed) = (ledger.clone(), closed.clone());
             async move {
                 let file = file("statement.csv", text);
-                ledger.keep_file(&guard, &scope, &closed, file).await.unwrap().1
+                ledger.keep_file(&scope, &closed, file).await.unwrap().1
             }
         };
         assert_eq!(put(everything(), "from a later release").await, b"a;b\n");

@@ -6,15 +6,17 @@ use std::sync::Arc;
 use anyhow::Context;
 use defray_ledger::{Ledger, Scope, WriteGuard};
 use defray_pricing::book::{PriceBook, Problem};
+use defray_reports::Definitions;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::clock::Clock;
+use crate::closing::{Again, Closer};
 use crate::config::Config;
 use crate::http::{self, NotReady, PushNow, Sources};
 use crate::jobs::{Bell, Board, Cluster, ReadBook, Shared, other_currency};
 use crate::push::Pusher;
-use crate::rerate::Ground;
+use crate::rerate::{Ground, Rerate};
 use crate::supervise::Supervisor;
 use crate::telemetry::Telemetry;
 
@@ -80,6 +82,8 @@ pub struct App {
     pub(super) pusher: Option<Pusher>,
     /// Wakes the pusher: rung by who rates and by who asks for a push.
     pub(super) push: Bell,
+    /// Closes and restates.
+    pub(super) closer: Closer,
     pub(super) demo: bool,
 }
 
@@ -117,6 +121,8 @@ impl App {
             _ => Some(super::pusher(&config, demo, &shared)?),
         };
         let push = Bell::new();
+        let closer =
+            closer(&config, &clusters, &shared, book.subscribe(), demo).map_err(NotStarted::Problems)?;
         let sources = Sources {
             ledger: shared.ledger.clone(),
             clock: shared.clock.clone(),
@@ -124,16 +130,29 @@ impl App {
             book: book.subscribe(),
             ground: Arc::new(ground(&config, &clusters)),
             not_ready: not_ready(&board),
+            closer: closer.clone(),
             push_now: pusher.clone().map(|pusher| push_now(pusher, push.clone())),
             telemetry,
             supervisor: shared.supervisor.clone(),
             token: config.http.token.as_ref().map(crate::config::Secret::value),
             demo,
         };
-        let state = http::State::new(sources).map_err(NotStarted::Problems)?;
-        let routes = http::router(state);
+        let routes = http::router(http::State::new(sources));
         let listener = Arc::new(listener);
-        Ok(Self { config, clusters, shared, board, book, read_book, listener, routes, pusher, push, demo })
+        Ok(Self {
+            config,
+            clusters,
+            shared,
+            board,
+            book,
+            read_book,
+            listener,
+            routes,
+            pusher,
+            push,
+            closer,
+            demo,
+        })
     }
 
     /// Where it listens: tests ask for port 0.
@@ -160,6 +179,31 @@ impl App {
     pub fn ledger(&self) -> Ledger {
         self.shared.ledger.clone()
     }
+}
+
+/// What closes and restates months.
+pub(super) fn closer(
+    config: &Config,
+    clusters: &[Cluster],
+    shared: &Shared,
+    book: watch::Receiver<Arc<PriceBook>>,
+    demo: bool,
+) -> Result<Closer, Vec<Problem>> {
+    Ok(Closer {
+        rerate: Rerate {
+            ledger: shared.ledger.clone(),
+            clock: shared.clock.clone(),
+            ground: Arc::new(ground(config, clusters)),
+            zone: config.billing.zone,
+            supervisor: shared.supervisor.clone(),
+        },
+        guard: Some(shared.guard.clone()),
+        book,
+        definitions: Arc::new(Definitions::built_in()?),
+        again: if demo { Again::never() } else { Again::default() },
+        demo,
+        turn: Arc::default(),
+    })
 }
 
 /// What counts, of the clusters that are looked after.

@@ -49,6 +49,8 @@ pub fn demo_ground() -> anyhow::Result<(Ground, Clock, BillingZone)> {
 fn setup(platform: &Arc<Platform>, data: &Path, listen: SocketAddr) -> Result<Setup, NotStarted> {
     let mut config = Config::example().map_err(NotStarted::Problems)?;
     config.billing.zone = platform.zone();
+    // Its first months are closed: a visitor sees what is final beside what still moves.
+    config.billing.close_after_days = Some(3);
     config.ledger = LedgerPlace::at(Location::directory(data));
     config.http.listen = listen;
     config.tenancy = platform.rules();

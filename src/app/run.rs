@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::http;
 use crate::jobs::{
-    Bell, BookKeeper, Historian, Job, KnownPast, Looks, Memory, Observer, PodKeeper, Rater, Remarks, Sampler,
-    Unwritten, Watched, drive,
+    Bell, BookKeeper, CloseKeeper, Historian, Job, KnownPast, Looks, Memory, Observer, PodKeeper, Rater, Remarks,
+    Sampler, Told, Unwritten, Watched, drive,
 };
 use crate::supervise::{Ended, OnError};
 
@@ -28,6 +28,8 @@ const PAST_EVERY: Duration = Duration::from_hours(1);
 const RATE_EVERY: Duration = Duration::from_mins(5);
 /// How often it is looked whether a report is due or waits to be sent again.
 const PUSH_EVERY: Duration = Duration::from_mins(1);
+/// How often it is looked whether a month is due to be closed.
+const CLOSE_EVERY: Duration = Duration::from_mins(5);
 /// How long after a failure a job runs again.
 const RETRY: Duration = Duration::from_secs(15);
 
@@ -39,6 +41,7 @@ struct Bells {
     pods: Bell,
     sample: Bell,
     rate: Bell,
+    close: Bell,
     push: Bell,
 }
 
@@ -62,8 +65,10 @@ impl App {
         self.start_pods(&bells, &looks);
         let past = KnownPast::default();
         self.start_past(&bells, &past);
-        self.start_sample(&bells, past, looks);
+        let sampler = self.sampler(&bells, past, looks);
+        self.start_sample(&bells, &sampler);
         self.start_rate(&bells);
+        self.start_close(&bells, sampler);
         self.start_push(&bells);
         // After every job has said that it is waited for: who asks earlier would be told that all is well.
         self.start_http();
@@ -193,9 +198,9 @@ impl App {
         });
     }
 
-    fn start_sample(&self, bells: &Bells, past: KnownPast, looks: Looks) {
+    fn sampler(&self, bells: &Bells, past: KnownPast, looks: Looks) -> Sampler {
         let history = &self.config.history;
-        let sampler = Sampler {
+        Sampler {
             shared: self.shared.clone(),
             clusters: self.clusters.clone(),
             settle: history.settle,
@@ -206,7 +211,43 @@ impl App {
             observe: bells.observe.clone(),
             recorded: bells.rate.clone(),
             stop: self.shared.supervisor.stopping(),
+        }
+    }
+
+    fn start_close(&self, bells: &Bells, sampler: Sampler) {
+        let keeper = CloseKeeper {
+            shared: self.shared.clone(),
+            closer: self.closer.clone(),
+            sampler,
+            after_days: self.config.billing.close_after_days,
+            closed: bells.push.clone(),
+            told: Told::default(),
         };
+        let (again, bell) = (self.closer.again.clone(), bells.close.clone());
+        self.shared.supervisor.spawn("wake close", OnError::Stop, move |stop| {
+            let (again, bell) = (again.clone(), bell.clone());
+            async move {
+                loop {
+                    tokio::select! {
+                        () = again.wanted() => bell.ring(),
+                        () = stop.cancelled() => return Ok(()),
+                    }
+                }
+            }
+        });
+        let job = self.job("close", CLOSE_EVERY, &bells.close, false);
+        let (board, shared) = (self.board.clone(), self.shared.clone());
+        self.shared.supervisor.spawn("close", OnError::Stop, move |stop| {
+            let keeper = keeper.clone();
+            drive(job.clone(), board.clone(), shared.clone(), stop, move || {
+                let keeper = keeper.clone();
+                async move { keeper.run().await }
+            })
+        });
+    }
+
+    fn start_sample(&self, bells: &Bells, sampler: &Sampler) {
+        let sampler = sampler.clone();
         let job = self.job("sample", SAMPLE_EVERY, &bells.sample, true);
         let (board, shared) = (self.board.clone(), self.shared.clone());
         self.shared.supervisor.spawn("sample", OnError::Stop, move |stop| {
@@ -236,7 +277,7 @@ impl App {
             shared: self.shared.clone(),
             ground: super::ground(&self.config, &self.clusters),
             book: self.book.subscribe(),
-            computed: bells.push.clone(),
+            computed: vec![bells.push.clone(), bells.close.clone()],
             remarks: Remarks::default(),
             stop: self.shared.supervisor.stopping(),
         };

@@ -6,8 +6,8 @@ use anyhow::Context;
 use defray_pricing::book::{PriceBook, Problem};
 
 use super::{
-    Check, Cli, Command, ConfigFile, Failure, Logging, PrintConfig, db, demo, estimate, explain, output,
-    price, push, report,
+    Check, Cli, Command, ConfigFile, Failure, Logging, PrintConfig, close, db, demo, estimate, explain, output,
+    periods, price, push, report, restate,
 };
 use crate::app::{self, App, NotStarted, Setup};
 use crate::clock::Clock;
@@ -69,6 +69,21 @@ pub(super) fn run(cli: Cli) -> Result<(), Failure> {
             let other = command.other().map(load).transpose()?;
             log(&logging, config.as_ref(), "warn")?;
             wait(db::run(&command, config.as_ref(), other.as_ref()))
+        }
+        Command::Close(arguments) => {
+            let config = load(&arguments.config.config)?;
+            log(&logging, Some(&config), "warn")?;
+            wait(close::run(&arguments, config))
+        }
+        Command::Restate(arguments) => {
+            let config = load(&arguments.config.config)?;
+            log(&logging, Some(&config), "warn")?;
+            wait(restate::run(&arguments, config))
+        }
+        Command::Periods(arguments) => {
+            let config = arguments.from.config.as_deref().map(load).transpose()?;
+            log(&logging, config.as_ref(), "warn")?;
+            wait(periods::run(&arguments, config.as_ref()))
         }
         Command::Push(file) => {
             let config = load(&file.config)?;

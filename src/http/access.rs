@@ -33,6 +33,14 @@ impl Access {
         token.map_or(Self::Loopback, |token| Self::Token(digest(token.expose_secret())))
     }
 
+    /// Who a request that was let through is from.
+    const fn by(&self) -> &'static str {
+        match self {
+            Self::Token(_) => "a holder of the token",
+            Self::Loopback => "a user of this machine",
+        }
+    }
+
     /// What the sender of a request may see.
     fn scope(&self, headers: &HeaderMap) -> Result<Scope, Error> {
         match self {
@@ -53,8 +61,22 @@ pub(super) async fn check(
     next: Next,
 ) -> Result<Response, Error> {
     let scope = state.0.access.scope(request.headers())?;
+    let by = state.0.access.by();
     request.extensions_mut().insert(Reader(scope));
+    request.extensions_mut().insert(Principal(by));
     Ok(next.run(request).await)
+}
+
+/// Who asks, as far as that was proven, for what is remembered of them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Principal(pub(super) &'static str);
+
+impl<S: Sync> FromRequestParts<S> for Principal {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Error> {
+        parts.extensions.get::<Self>().copied().ok_or(Error::Unauthorized)
+    }
 }
 
 /// Who reads: a handler that takes this cannot be reached without authentication.

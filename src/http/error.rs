@@ -11,6 +11,7 @@ use defray_reports::grafana::GrafanaError;
 use serde::Serialize;
 
 use crate::chain::chain;
+use crate::closing::{NotClosed, Obstacle};
 use crate::rerate::NotAgain;
 
 /// What went wrong with a request.
@@ -48,6 +49,16 @@ pub enum Error {
     NoSuchTenant {
         /// The tenant.
         tenant: String,
+        /// The period.
+        period: String,
+    },
+    /// The month was not closed so often.
+    #[error(
+        "{period} has no closed version {version}; /api/v1/periods/{period}/versions lists those there are"
+    )]
+    NoSuchVersion {
+        /// What was asked for.
+        version: String,
         /// The period.
         period: String,
     },
@@ -92,6 +103,20 @@ pub enum Error {
          time: `defray explain`, `defray price diff`, `defray estimate`"
     )]
     MonthTooLarge,
+    /// A month cannot be closed or restated yet; everything that is in the way is told.
+    #[error("{said}")]
+    InTheWay {
+        /// All of it in a sentence.
+        said: String,
+        /// One by one.
+        obstacles: Vec<Parameter>,
+    },
+    /// A month is not in the state that this needs.
+    #[error("{0}")]
+    WrongState(String),
+    /// Nothing can be kept before it is sent.
+    #[error("nothing can be written here")]
+    ReadOnly,
     /// The ledger could not be read.
     #[error("the ledger could not be read")]
     Ledger(#[from] LedgerError),
@@ -133,6 +158,7 @@ impl Error {
             Self::NotRated(_) => (StatusCode::NOT_FOUND, "period-not-rated", "Billing period not rated yet"),
             Self::NotKept(_) => (StatusCode::NOT_FOUND, "recovery-not-kept", "Recovery not known"),
             Self::NoSuchTenant { .. } => (StatusCode::NOT_FOUND, "tenant-not-found", "No such statement"),
+            Self::NoSuchVersion { .. } => (StatusCode::NOT_FOUND, "version-not-found", "No such version"),
             Self::NoSuchFile { .. } => (StatusCode::NOT_FOUND, "format-not-found", "No such format"),
             Self::Parameters(_) => {
                 (StatusCode::BAD_REQUEST, "invalid-parameters", "Invalid query parameters")
@@ -148,6 +174,9 @@ impl Error {
             Self::MonthTooLarge => {
                 (StatusCode::SERVICE_UNAVAILABLE, "month-too-large", "Too large a month for a request")
             }
+            Self::InTheWay { .. } => (StatusCode::CONFLICT, "obstacles", "Something is in the way"),
+            Self::WrongState(_) => (StatusCode::CONFLICT, "wrong-state", "Not in the state for it"),
+            Self::ReadOnly => (StatusCode::SERVICE_UNAVAILABLE, "read-only", "Nothing can be written"),
             Self::Ledger(LedgerError::OutOfScope(_)) => {
                 (StatusCode::FORBIDDEN, "forbidden", "Not yours to read")
             }
@@ -175,7 +204,10 @@ impl IntoResponse for Error {
             detail: Some(self.to_string()),
             internal: self.internal(),
             parameters: match self {
-                Self::Parameters(told) | Self::Book(told) | Self::Tenant(told) => told,
+                Self::Parameters(told)
+                | Self::Book(told)
+                | Self::Tenant(told)
+                | Self::InTheWay { obstacles: told, .. } => told,
                 _ => Vec::new(),
             },
         };
@@ -222,6 +254,35 @@ impl From<NotAgain> for Error {
             NotAgain::Revised(_) => Self::Busy,
             NotAgain::Ledger(error) => Self::Ledger(error),
             other => Self::Internal(chain(&other)),
+        }
+    }
+}
+
+impl From<NotClosed> for Error {
+    fn from(not: NotClosed) -> Self {
+        let said = not.to_string();
+        match not {
+            NotClosed::InTheWay { obstacles, .. } | NotClosed::Worse { obstacles, .. } => {
+                let told = |obstacle: &Obstacle| Parameter {
+                    name: obstacle.kind().to_owned(),
+                    reason: obstacle.to_string(),
+                };
+                Self::InTheWay { said, obstacles: obstacles.iter().map(told).collect() }
+            }
+            NotClosed::Already(_)
+            | NotClosed::StillOpen(_)
+            | NotClosed::AnotherPlan(_)
+            | NotClosed::Ledger(
+                LedgerError::MovedOn(_)
+                | LedgerError::AnotherVersion { .. }
+                | LedgerError::NothingToRestate(_)
+                | LedgerError::Closed(_),
+            ) => Self::WrongState(said),
+            NotClosed::NoReason => Self::Sent(said),
+            NotClosed::OnlyLooking => Self::ReadOnly,
+            NotClosed::NotAgain(not) => not.into(),
+            NotClosed::Ledger(error) => Self::Ledger(error),
+            NotClosed::Other(_) => Self::Internal(said),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use axum::extract::State as Extract;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use defray_ledger::PeriodEntry;
+use defray_ledger::{PeriodEntry, PeriodState};
 use defray_pricing::Overflow;
 use defray_reports::Coverage;
 use serde::Serialize;
@@ -72,11 +72,14 @@ pub(super) fn coverage(entry: &PeriodEntry) -> Result<Option<String>, Overflow> 
 fn item(state: &State, entry: &PeriodEntry) -> Result<Item, Overflow> {
     let period = entry.period;
     let hours = state.zone.hours(period);
-    let links = [
+    let mut links = BTreeMap::from([
         ("csv", format!("/api/v1/reports/{period}.csv")),
         ("json", format!("/api/v1/reports/{period}.json")),
         ("summary", format!("/api/v1/reports/{period}/summary.csv")),
-    ];
+    ]);
+    if entry.state != PeriodState::Open {
+        links.insert("versions", format!("/api/v1/periods/{period}/versions"));
+    }
     Ok(Item {
         period: period.to_string(),
         period_start: hours.from.to_string(),
@@ -95,6 +98,6 @@ fn item(state: &State, entry: &PeriodEntry) -> Result<Item, Overflow> {
             .iter()
             .map(|(name, coverage)| (name.to_string(), month::covered(*coverage).ratio()))
             .collect(),
-        links: if entry.amount.is_some() { links.into() } else { BTreeMap::new() },
+        links: if entry.amount.is_some() { links } else { BTreeMap::new() },
     })
 }

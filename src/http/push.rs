@@ -1,13 +1,11 @@
 //! A push by hand.
 //!
-//! The one route that makes the daemon do something. A page from elsewhere can make a browser send such a
-//! request too, with the password the browser remembers or to loopback: but not as JSON, unless the daemon
-//! agreed to that first, which it never does. So nothing but JSON is taken.
+//! What makes the daemon do something is sent as JSON, and nothing else is taken.
 
 use axum::Json;
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::State as Extract;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::header::CACHE_CONTROL;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use defray_pricing::time::Period;
@@ -15,10 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::access::Reader;
 use super::query::Query;
-use super::{Error, State, months};
-
-/// More than any such request needs.
-const MOST_BYTES: usize = 4096;
+use super::{Error, State, months, sent};
 
 /// What can be asked for.
 #[derive(Debug, Default, Deserialize)]
@@ -46,12 +41,7 @@ pub(super) async fn now(
     body: Body,
 ) -> Result<Response, Error> {
     query.finish()?;
-    if !says_json(&headers) {
-        return Err(Error::NotJson);
-    }
-    let bytes = to_bytes(body, MOST_BYTES).await.map_err(|_| {
-        Error::Sent(format!("it is longer than {MOST_BYTES} bytes, or ended before its time"))
-    })?;
+    let bytes = sent::json(&headers, body).await?;
     let push = state.push_now.as_ref().ok_or(Error::NoDestination)?;
     let period = wish(&bytes)?.period.as_deref().map(months::period).transpose()?;
     if let Some(period) = period {
@@ -62,20 +52,6 @@ pub(super) async fn now(
     Ok((StatusCode::ACCEPTED, [(CACHE_CONTROL, "no-store")], told).into_response())
 }
 
-fn says_json(headers: &HeaderMap) -> bool {
-    let said = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let essence = said.split(';').next().unwrap_or_default();
-    essence.trim().eq_ignore_ascii_case("application/json")
-}
-
 fn wish(bytes: &[u8]) -> Result<Wish, Error> {
-    let bytes = bytes.trim_ascii();
-    if bytes.is_empty() {
-        return Ok(Wish::default());
-    }
-    // A list would be taken for the keys in their order.
-    if !bytes.starts_with(b"{") {
-        return Err(Error::Sent("send an object such as {\"period\": \"2026-10\"}, or {}".to_owned()));
-    }
-    serde_json::from_slice(bytes).map_err(|error| Error::Sent(error.to_string()))
+    sent::object(bytes, "{\"period\": \"2026-10\"}")
 }

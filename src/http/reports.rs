@@ -1,23 +1,22 @@
 //! The monthly statement: whole, summed up, and of one tenant.
-
-use std::convert::Infallible;
+//!
+//! An open month is written anew for whoever asks. Of a closed one the same bytes are sent for ever: what was not
+//! stored when it was closed is stored before it is first sent.
 
 use axum::extract::{Path, State as Extract};
 use axum::http::HeaderMap;
 use axum::response::Response;
-use defray_ledger::Scope;
+use defray_ledger::{ClosedMonth, PeriodEntry, PeriodState, Scope};
 use defray_pricing::names::TenantName;
-use defray_pricing::statement::Statement;
-use defray_reports::{Month, csv, json};
+use defray_reports::Month;
 
 use super::access::Reader;
 use super::body::{Document, Place, respond};
 use super::months::{self, Rated};
 use super::query::Query;
 use super::{Error, State, files};
-
-const CSV: &str = "text/csv; charset=utf-8; header=present";
-const JSON: &str = "application/json";
+use crate::month;
+use crate::shipped::{Format, Report};
 
 /// `{period}.csv` and `{period}.json`.
 pub(super) async fn month(
@@ -27,69 +26,16 @@ pub(super) async fn month(
     headers: HeaderMap,
     mut query: Query,
 ) -> Result<Response, Error> {
-    let selection = Selection { tenants: query.each("tenant"), cost_centers: query.each("cost_center") };
+    let (tenants, cost_centers) = (query.each("tenant"), query.each("cost_center"));
     query.finish()?;
     let unknown = || Error::NoSuchFile { name: file.clone(), known: "{period}.csv and {period}.json" };
     let (period, format) = file.rsplit_once('.').ok_or_else(unknown)?;
-    let is_csv = match format {
-        "csv" => true,
-        "json" => false,
+    let format = match format {
+        "csv" => Format::Csv,
+        "json" => Format::Json,
         _ => return Err(unknown()),
     };
-    let period = months::period(period)?;
-    let place = Place::take(&state).await?;
-    let rated = months::rated(&state, &scope, period).await?;
-    let name = selection.file_name(&rated, format)?;
-    let document = Document {
-        content_type: if is_csv { CSV } else { JSON },
-        disposition: Some(if is_csv { files::saved(&name) } else { files::shown(&name) }),
-        cache: months::cache(rated.month.status),
-    };
-    let definition = state.0.definitions.statement.clone();
-    respond(&state, place, &headers, document, move |out| {
-        let statements = selected(&rated, &selection);
-        if is_csv {
-            Ok(csv::write(&definition, &rated.month, statements, out)?)
-        } else {
-            Ok(json::write(&rated.month, statements, out)?)
-        }
-    })
-    .await
-}
-
-/// Which statements were asked for; an empty list lets all pass.
-struct Selection {
-    tenants: Vec<String>,
-    cost_centers: Vec<String>,
-}
-
-impl Selection {
-    fn passes(&self, statement: &Statement) -> bool {
-        let one_of = |names: &[String], name: &str| names.is_empty() || names.iter().any(|n| n == name);
-        one_of(&self.tenants, statement.tenant.as_str())
-            && one_of(&self.cost_centers, statement.cost_center.as_str())
-    }
-
-    /// The name of the download, if there is anything to download.
-    fn file_name(&self, rated: &Rated, format: &str) -> Result<String, Error> {
-        let names = [self.tenants.as_slice(), self.cost_centers.as_slice()].concat();
-        if names.is_empty() {
-            return Ok(file_name(&rated.month, "chargeback", None, format));
-        }
-        if selected(rated, self).next().is_none() {
-            let period = rated.month.period.to_string();
-            return Err(Error::NoSuchTenant { tenant: names.join(" / "), period });
-        }
-        Ok(file_name(&rated.month, "statement", Some(&names.join("_")), format))
-    }
-}
-
-fn selected<'a>(
-    rated: &'a Rated,
-    selection: &'a Selection,
-) -> impl Iterator<Item = Result<&'a Statement, Infallible>> {
-    let all = rated.record.statements.statements.iter();
-    all.filter(|statement| selection.passes(statement)).map(Ok)
+    newest(&state, &scope, period, Report::statement(format, tenants, cost_centers), &headers).await
 }
 
 /// `{period}/summary.csv` and `{period}/{tenant}.json`.
@@ -102,57 +48,101 @@ pub(super) async fn part(
 ) -> Result<Response, Error> {
     query.finish()?;
     if file == "summary.csv" {
-        return summary(&state, &scope, &period, &headers).await;
+        return newest(&state, &scope, &period, Report::summary(), &headers).await;
     }
     let known = "summary.csv and {tenant}.json";
     let tenant = file.strip_suffix(".json").ok_or(Error::NoSuchFile { name: file.clone(), known })?;
-    let tenant = TenantName::from(tenant);
-    let period = months::period(&period)?;
-    let missing = || Error::NoSuchTenant { tenant: tenant.to_string(), period: period.to_string() };
-    if !scope.sees(&tenant) {
-        return Err(missing());
+    let name = TenantName::from(tenant);
+    if !scope.sees(&name) {
+        let period = months::period(&period)?.to_string();
+        return Err(Error::NoSuchTenant { tenant: tenant.to_owned(), period });
     }
-    let place = Place::take(&state).await?;
-    let only = Scope::tenants([tenant.clone()].into());
-    let rated = months::rated(&state, &only, period).await?;
-    let selection = Selection { tenants: vec![tenant.to_string()], cost_centers: Vec::new() };
-    let name = selection.file_name(&rated, "json")?;
-    let document = Document {
-        content_type: JSON,
-        disposition: Some(files::shown(&name)),
-        cache: months::cache(rated.month.status),
-    };
-    respond(&state, place, &headers, document, move |out| {
-        Ok(json::write(&rated.month, selected(&rated, &selection), out)?)
-    })
-    .await
+    let report = Report::statement(Format::Json, [tenant.to_owned()], []);
+    newest(&state, &Scope::tenants([name].into()), &period, report, &headers).await
 }
 
-async fn summary(state: &State, scope: &Scope, period: &str, headers: &HeaderMap) -> Result<Response, Error> {
+/// A report of the newest version of a period, whether it still moves or not.
+async fn newest(
+    state: &State,
+    scope: &Scope,
+    period: &str,
+    report: Report,
+    headers: &HeaderMap,
+) -> Result<Response, Error> {
     let period = months::period(period)?;
     let place = Place::take(state).await?;
-    let rated = months::rated(state, scope, period).await?;
-    let name = file_name(&rated.month, "chargeback_summary", None, "csv");
-    let document = Document {
-        content_type: CSV,
-        disposition: Some(files::saved(&name)),
-        cache: months::cache(rated.month.status),
-    };
-    let definition = state.0.definitions.summary.clone();
+    let entry = months::entry(state, scope, period).await?;
+    if entry.state != PeriodState::Open {
+        let closed = state.ledger.close_of(scope, period, entry.version).await?;
+        let closed = closed.ok_or_else(|| Error::NotRated(period.to_string()))?;
+        // The same address serves the next version one day, so it is kept but asked for.
+        return frozen(state, place, scope, &closed, report, headers, "private, no-cache").await;
+    }
+    let rated = rated(state, scope, &entry).await?;
+    has_any(&report, &rated)?;
+    let Month { period, status, version, demo, .. } = rated.month;
+    let document = document(&report, &report.download(period, status, version, demo), months::cache(status));
+    let definitions = state.definitions();
     respond(state, place, headers, document, move |out| {
-        Ok(csv::write(
-            &definition,
-            &rated.month,
-            rated.record.statements.statements.iter().map(Ok::<_, Infallible>),
-            out,
-        )?)
+        Ok(report.write(&definitions, &rated.month, &rated.record.statements.statements, out)?)
     })
     .await
 }
 
-/// `chargeback_2026-10_open_r1.csv`: what it is, of when, and whether it still moves.
-fn file_name(month: &Month, what: &str, of: Option<&str>, format: &str) -> String {
-    let demo = if month.demo { "demo_" } else { "" };
-    let of = of.map(|of| format!("_{of}")).unwrap_or_default();
-    format!("{demo}{what}_{}{of}_{}_r{}.{format}", month.period, month.status, month.version)
+async fn rated(state: &State, scope: &Scope, entry: &PeriodEntry) -> Result<Rated, Error> {
+    let record = state.ledger.month_version(scope, entry.period, entry.version).await?;
+    let record = record.ok_or_else(|| Error::NotRated(entry.period.to_string()))?;
+    let month = month::facts(entry, &record, state.zone, state.demo);
+    Ok(Rated { month, record })
+}
+
+/// A report of a closed version: the bytes that are kept of it, which are those that were first sent.
+pub(super) async fn frozen(
+    state: &State,
+    place: Place,
+    scope: &Scope,
+    closed: &ClosedMonth,
+    report: Report,
+    headers: &HeaderMap,
+    cache: &'static str,
+) -> Result<Response, Error> {
+    let content = match state.ledger.close_file(scope, closed, &report.file()).await? {
+        Some((_, content)) => content,
+        None => keep(state, scope, closed, &report).await?,
+    };
+    let status = month::status(closed.state());
+    let name = report.download(closed.period, status, closed.version, state.demo);
+    let document = document(&report, &name, cache);
+    respond(state, place, headers, document, move |out| {
+        out.write_all(&content).map_err(|error| Error::Internal(error.to_string()))
+    })
+    .await
+}
+
+/// Writes a variant that nobody asked for before, and keeps it before it is sent.
+async fn keep(state: &State, scope: &Scope, closed: &ClosedMonth, report: &Report) -> Result<Vec<u8>, Error> {
+    let (period, version) = (closed.period, closed.version);
+    let record = state.ledger.month_version(scope, period, version).await?;
+    let record = record.ok_or_else(|| Error::NotRated(period.to_string()))?;
+    let month = month::of_version(period, closed.state(), version, &record, state.zone, state.demo);
+    let rated = Rated { month, record };
+    has_any(report, &rated)?;
+    let (definitions, report) = (state.definitions(), report.clone());
+    let work = move || report.rendered(&definitions, &rated.month, &rated.record);
+    let written = state.supervisor.blocking("write report", work).await;
+    let file = written.map_err(|ended| Error::Internal(ended.to_string()))??;
+    let (_, content) = state.ledger.keep_file(scope, closed, file).await?;
+    Ok(content)
+}
+
+fn has_any(report: &Report, rated: &Rated) -> Result<(), Error> {
+    if report.takes_all() || report.has_any(&rated.record.statements.statements) {
+        return Ok(());
+    }
+    Err(Error::NoSuchTenant { tenant: report.of().join(" / "), period: rated.month.period.to_string() })
+}
+
+fn document(report: &Report, name: &str, cache: &'static str) -> Document {
+    let disposition = if report.is_csv() { files::saved(name) } else { files::shown(name) };
+    Document { content_type: report.content_type(), disposition: Some(disposition), cache }
 }

@@ -5,11 +5,9 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use chrono::NaiveDate;
-use defray_ledger::{ChargeDay, MonthRecord, PeriodState, Scope};
-use defray_pricing::ENGINE_VERSION;
+use defray_ledger::{LedgerError, MonthRecord, PeriodState, Scope};
 use defray_pricing::book::{PriceBook, Problem};
 use defray_pricing::digest::Digest;
-use defray_pricing::rating::Control;
 use defray_pricing::recompute::{Fold, NotRated};
 use defray_pricing::recovery::{Recovery, by_pool};
 use defray_pricing::time::{HourRange, Period};
@@ -17,7 +15,9 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{Bell, Remarks, Shared, figures, remarks};
-use crate::rerate::{DayPlan, Entries, Ground, Plans, View, as_planned, coverage, month_digest, versions};
+use crate::rerate::{
+    DayPlan, Entries, Ground, Plans, View, as_planned, charge_day, coverage, emptied, month_digest, versions,
+};
 
 /// Rates.
 #[derive(Debug, Clone)]
@@ -29,7 +29,7 @@ pub struct Rater {
     /// The price book in force.
     pub book: watch::Receiver<Arc<PriceBook>>,
     /// Rung when a month was computed anew.
-    pub computed: Bell,
+    pub computed: Vec<Bell>,
     /// What was already said of the book.
     pub remarks: Remarks,
     /// Cancelled when the daemon stops.
@@ -44,7 +44,11 @@ impl Rater {
         // Of the latest month: who is gone by now may well have had terms before.
         let mut doubts = Vec::new();
         for period in self.open_periods(&view).await? {
-            let done = self.period(&view, period).await.with_context(|| format!("rating {period}"))?;
+            let done = match self.period(&view, period).await {
+                // Somebody closed it meanwhile: nothing of it is rated any more.
+                Err(error) if was_closed(&error) => continue,
+                done => done.with_context(|| format!("rating {period}"))?,
+            };
             days += done.days;
             months += u64::from(done.month);
             without_book += done.without_book;
@@ -60,7 +64,7 @@ impl Rater {
             .await
             .context("looking for what the book says of nobody")?;
         if months > 0 {
-            self.computed.ring();
+            self.computed.iter().for_each(Bell::ring);
             tracing::info!(days.rated = days, months.computed = months, "rated");
         }
         Ok(format!(
@@ -141,27 +145,14 @@ impl Rater {
         view: &View,
         period: Period,
         plan: &DayPlan,
-        entries: &Entries,
+        entries: &Arc<Entries>,
     ) -> anyhow::Result<Option<bool>> {
         let range = view.book.zone.hours_of_day(plan.day);
         let usage = self.shared.ledger.usage_with_digests(&Scope::everything(), range).await?;
         let Some(usage) = as_planned(entries, usage) else { return Ok(None) };
-        let (of, by) = (plan.clone(), view.clone());
-        let work = move || {
-            let mut hours = Vec::with_capacity(of.hours.len());
-            let mut control = Control::default();
-            of.rate(&by, usage, |owners, rated| {
-                control.add(&rated.control)?;
-                hours.push((owners.hour, rated.charges));
-                Ok(())
-            })?;
-            Ok::<_, NotRated>((hours, control))
-        };
-        let hours = self.shared.supervisor.blocking("rate day", work).await?;
-        let (hours, control) = hours.with_context(|| format!("day {}", plan.day))?;
-        let whole_hours = plan.whole_hours(view, entries)?;
-        let (day, inputs) = (plan.day, plan.inputs);
-        let day = ChargeDay { day, period, inputs, hours, whole_hours, control };
+        let (of, by, entries) = (plan.clone(), view.clone(), Arc::clone(entries));
+        let work = move || charge_day(&by, &of, period, usage, &entries);
+        let day = self.shared.supervisor.blocking("rate day", work).await??;
         let written = self.shared.ledger.put_day(&self.shared.guard, day).await?;
         self.shared.metrics.days_rated.inc();
         Ok(Some(written))
@@ -177,10 +168,7 @@ impl Rater {
     ) -> anyhow::Result<()> {
         let planned: BTreeSet<NaiveDate> = plans.iter().map(|plan| plan.day).collect();
         for day in rated.keys().filter(|day| !planned.contains(day)) {
-            let engine = ENGINE_VERSION.to_le_bytes();
-            let fields = [&engine, view.book.digest.as_bytes().as_slice(), b"nothing is rated"];
-            let (day, inputs, control) = (*day, Digest::of_fields(fields), Control::default());
-            let empty = ChargeDay { day, period, inputs, hours: Vec::new(), whole_hours: 0, control };
+            let empty = emptied(view, period, *day);
             self.shared.ledger.put_day(&self.shared.guard, empty).await?;
         }
         Ok(())
@@ -231,6 +219,10 @@ impl Rater {
             MonthRecord { statements, inputs, coverage, hours_missing, book_digest, book_versions, control };
         Ok(ledger.put_month(&self.shared.guard, month).await?)
     }
+}
+
+fn was_closed(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(LedgerError::Closed(_)))
 }
 
 #[derive(Debug, Default)]

@@ -233,7 +233,7 @@ impl Sampler {
     }
 
     /// Refuses an hour whose nodes seem to be lost, unless a person accepts it.
-    async fn believe(
+    pub(super) async fn believe(
         &self,
         cluster: &Cluster,
         measured: MeasuredHour,
@@ -253,7 +253,7 @@ impl Sampler {
         Ok(Err(NotMeasured { reason, outage: false, not_before: None }))
     }
 
-    async fn measure(
+    pub(super) async fn measure(
         &self,
         cluster: &Cluster,
         hour: Hour,

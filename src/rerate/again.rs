@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::NaiveDate;
-use defray_ledger::{Ledger, LedgerError, MonthRecord, PeriodEntry, Scope};
+use defray_ledger::{ClosedMonth, Ledger, LedgerError, MonthRecord, PeriodEntry, PeriodState, Scope};
 use defray_pricing::book::{PriceBook, Problem};
 use defray_pricing::charge::LineKey;
 use defray_pricing::digest::Digest;
@@ -48,8 +48,11 @@ pub struct StoredMonth {
     pub entries: Arc<Entries>,
     /// What each day is rated from.
     pub plans: Arc<Plans>,
-    /// Whether the statements were made from just that; if not, the daemon has not caught up with it yet.
+    /// Whether the statements were made from just that; if not, the daemon has not caught up with it yet, or they
+    /// were closed by an earlier generation of the rules.
     pub current: bool,
+    /// The version that is frozen, if the month is closed: everything above is then as it was at the close.
+    pub closed: Option<ClosedMonth>,
 }
 
 /// Why a month was not rated again.
@@ -230,18 +233,35 @@ impl Rerate {
         let entry = entry.ok_or(NotAgain::NoSuchPeriod(period))?;
         let record = self.ledger.month(&everything, period).await?.ok_or(NotAgain::NotYet(period))?;
         let book = Arc::new(self.book(period, record.book_digest).await?);
-        let present = Present::of(&self.ledger, &self.clock).await.map_err(NotAgain::Other)?;
-        let view = self.ground.view(&self.ledger, present, book).await?;
-        let entries = Arc::new(view.entries(&self.ledger, self.zone.hours(period)).await?);
+        let closed = match entry.state {
+            PeriodState::Open => None,
+            PeriodState::Closed | PeriodState::Restated => {
+                self.ledger.close_of(&everything, period, entry.version).await?
+            }
+        };
+        let (view, entries) = match &closed {
+            Some(closed) => self.frozen(closed, book).await?,
+            None => {
+                let present = Present::of(&self.ledger, &self.clock).await.map_err(NotAgain::Other)?;
+                let view = self.ground.view(&self.ledger, present, book).await?;
+                let entries = view.entries(&self.ledger, self.zone.hours(period)).await?;
+                (view, entries)
+            }
+        };
+        let entries = Arc::new(entries);
         let plans = Arc::new(self.plan(&view, period, &entries).await?);
-        let (coverage, missing) = coverage(&view, period, &entries).map_err(NotAgain::Other)?;
+        let (coverage, missing) = match &closed {
+            // How complete it was is kept with it.
+            Some(_) => (record.coverage.clone(), record.hours_missing),
+            None => coverage(&view, period, &entries).map_err(NotAgain::Other)?,
+        };
         let inputs = month_digest(&view.book, period, &plans.days, &coverage, missing);
         let current = record.inputs == inputs;
-        Ok(StoredMonth { entry, record, view, entries, plans, current })
+        Ok(StoredMonth { entry, record, view, entries, plans, current, closed })
     }
 
     /// The book under a digest, as it was remembered.
-    async fn book(&self, period: Period, digest: Digest) -> Result<PriceBook, NotAgain> {
+    pub(crate) async fn book(&self, period: Period, digest: Digest) -> Result<PriceBook, NotAgain> {
         let lost = |reason: String| NotAgain::BookLost { period, digest, reason };
         let sources = self.ledger.book(&Scope::everything(), digest).await?;
         let sources = sources.ok_or_else(|| lost("its files are not in the ledger".to_owned()))?;
@@ -256,7 +276,12 @@ impl Rerate {
         }
     }
 
-    async fn plan(&self, view: &View, period: Period, entries: &Arc<Entries>) -> Result<Plans, NotAgain> {
+    pub(super) async fn plan(
+        &self,
+        view: &View,
+        period: Period,
+        entries: &Arc<Entries>,
+    ) -> Result<Plans, NotAgain> {
         let (view, entries) = (view.clone(), Arc::clone(entries));
         let work = move || view.plan(period, &entries);
         let plans = self.supervisor.blocking("plan rating", work).await?;
@@ -328,7 +353,11 @@ impl Rerate {
     ) -> Result<(Fold, W), NotAgain> {
         for plan in plans.days.iter().skip(first).step_by(LANES) {
             let range = self.zone.hours_of_day(plan.day);
-            let usage = self.ledger.usage_with_digests(&Scope::everything(), range).await?;
+            let everything = Scope::everything();
+            let usage = match &month.closed {
+                Some(closed) => self.ledger.pinned_usage(&everything, closed, range).await?,
+                None => self.ledger.usage_with_digests(&everything, range).await?,
+            };
             let usage = as_planned(&month.entries, usage).ok_or(NotAgain::Revised(plan.day))?;
             let (view, plan) = (view.clone(), plan.clone());
             let work = move || day(&view, &plan, usage, state);

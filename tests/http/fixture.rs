@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use chrono::NaiveDate;
 use defray::clock::Clock;
+use defray::closing::{Again, Closer};
 use defray::http::{NotReady, PushNow, Sources, State, router, router_for, serve};
+use defray::rerate::Rerate;
 use defray::supervise::{OnError, Supervisor};
 use defray::telemetry::Telemetry;
 use defray_ledger::{ChargeDay, Coverage, Ledger, Location, MonthRecord, Scope, WriteGuard};
@@ -19,6 +21,7 @@ use defray_pricing::quantity::{Quantity, Unit};
 use defray_pricing::rating::{Control, PoolControl};
 use defray_pricing::statement::{Converted, Line, PeriodStatements, Reporting, Statement};
 use defray_pricing::time::{BillingZone, Period};
+use defray_reports::Definitions;
 use secrecy::SecretString;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -42,6 +45,7 @@ pub(crate) struct Server {
     pub(crate) pushes: Arc<Mutex<Vec<Option<Period>>>>,
     pub(crate) client: reqwest::Client,
     pub(crate) ledger: Ledger,
+    guard: WriteGuard,
     supervisor: Supervisor,
     _directory: TempDir,
 }
@@ -86,14 +90,34 @@ impl Server {
         let pushes = Arc::new(Mutex::new(Vec::new()));
         let heard = Arc::clone(&pushes);
         let push_now = PushNow::new(move |period| heard.lock().unwrap().push(period));
+        let book = watch::channel(Arc::new(if options.rated { rated::book().0 } else { book() })).1;
+        let clock =
+            Clock::fixed(if options.rated { rated::NOW } else { "2026-10-20T12:00:00Z" }.parse().unwrap());
+        let zone = if options.rated { BillingZone::UTC } else { zone() };
+        let ground = Arc::new(rated::ground());
+        let guard = ledger.acquire().await.unwrap();
+        let closer = Closer {
+            rerate: Rerate {
+                ledger: ledger.clone(),
+                clock: clock.clone(),
+                ground: Arc::clone(&ground),
+                zone,
+                supervisor: supervisor.clone(),
+            },
+            guard: Some(guard.clone()),
+            book: book.clone(),
+            definitions: Arc::new(Definitions::built_in().unwrap()),
+            again: Again::default(),
+            demo: options.demo,
+            turn: Arc::default(),
+        };
         let state = State::new(Sources {
             ledger: ledger.clone(),
-            clock: Clock::fixed(
-                if options.rated { rated::NOW } else { "2026-10-20T12:00:00Z" }.parse().unwrap(),
-            ),
-            zone: if options.rated { BillingZone::UTC } else { zone() },
-            ground: Arc::new(rated::ground()),
-            book: watch::channel(Arc::new(if options.rated { rated::book().0 } else { book() })).1,
+            clock,
+            zone,
+            ground,
+            book,
+            closer,
             not_ready: NotReady::new(move || asked.lock().unwrap().clone())
                 .with_warnings(move || warned.lock().unwrap().clone()),
             push_now: (!options.no_destination).then_some(push_now),
@@ -101,8 +125,7 @@ impl Server {
             supervisor: supervisor.clone(),
             token: options.token.map(|token| SecretString::from(token.to_owned())),
             demo: options.demo,
-        })
-        .unwrap();
+        });
         let listener = Arc::new(TcpListener::bind("127.0.0.1:0").await.unwrap());
         let address = listener.local_addr().unwrap().to_string();
         let routes = match options.tenant {
@@ -114,7 +137,12 @@ impl Server {
             serve(Arc::clone(&listener), routes.clone(), owner.clone())
         });
         let client = reqwest::Client::builder().timeout(Duration::from_secs(20)).build().unwrap();
-        Self { address, not_ready, warnings, pushes, client, ledger, supervisor, _directory: directory }
+        Self { address, not_ready, warnings, pushes, client, ledger, guard, supervisor, _directory: directory }
+    }
+
+    /// The right to write that the server has, too.
+    pub(crate) const fn guard(&self) -> &WriteGuard {
+        &self.guard
     }
 
     pub(crate) fn url(&self, path: &str) -> String {

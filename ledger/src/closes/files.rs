@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 use super::{ClosedMonth, digest};
 use crate::backend::{Fields, args};
 use crate::transaction::Transaction;
-use crate::{Ledger, LedgerError, Scope, WriteGuard};
+use crate::{Ledger, LedgerError, Scope};
 
 /// A file as it is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,19 +69,16 @@ impl Ledger {
     }
 
     /// Keeps a file before it is first sent. Where one is kept already, that one is it, whatever this one says:
-    /// what is returned is what is sent.
+    /// what is returned is what is sent. It takes no guard: whoever serves may have to keep a file, and whoever is
+    /// first is right.
     pub async fn keep_file(
         &self,
-        guard: &WriteGuard,
         scope: &Scope,
         version: &ClosedMonth,
         file: RenderedFile,
     ) -> Result<(CloseFile, Vec<u8>), LedgerError> {
         let view = view(scope);
-        let mut tx = self.write(guard).await?;
-        if let Some(kept) = load(&mut tx, version, &view, &file.name).await? {
-            return Ok(kept);
-        }
+        let mut tx = self.append().await?;
         put(&mut tx, (&version.period.to_string(), version.version), &view, &file, false).await?;
         let kept = load(&mut tx, version, &view, &file.name).await?;
         tx.commit().await?;
@@ -116,7 +113,7 @@ pub(super) async fn put(
     let digest = digest::of_file(version, &name, at_close, length, &sha256);
     tx.execute(
         "INSERT INTO close_files (period, version, name, at_close, length, sha256, digest, content) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (period, version, name) DO NOTHING",
         args![
             version.0,
             version.1,

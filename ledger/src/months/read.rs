@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use defray_pricing::charge::Charge;
 use defray_pricing::exchange::RateError;
-use defray_pricing::money::{Money, UnknownCurrency};
+use defray_pricing::money::{Currency, Money, UnknownCurrency};
 use defray_pricing::names::{ClusterName, CostCenter, TenantName};
 use defray_pricing::statement::{Converted, Line, PeriodStatements, Reporting, Statement};
 use defray_pricing::time::Period;
@@ -27,6 +27,18 @@ impl Ledger {
             Some((version, ..)) => load(&mut tx, scope, period, version).await,
             None => Ok(None),
         }
+    }
+
+    /// The currency of a version of a month.
+    pub async fn month_currency(
+        &self,
+        _scope: &Scope,
+        period: Period,
+        version: u32,
+    ) -> Result<Option<Currency>, LedgerError> {
+        let sql = "SELECT currency FROM months WHERE period = $1 AND version = $2";
+        let row = self.read().await?.fetch_one(sql, args![period.to_string(), version]).await?;
+        row.map(|mut row| row.parse("a currency")).transpose()
     }
 
     /// One version of a month, cut down alike.
