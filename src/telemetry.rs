@@ -262,7 +262,7 @@ metrics! {
         pub price_book_doubts: Gauge => "defray_price_book_doubts",
         /// Days rated since the start
         pub days_rated: Counter => "defray_days_rated",
-        /// What stands in the way of closing the months that are due by billing.close_after_days.
+        /// What stands in the way of closing the months that are due by `billing.close_after_days`
         pub close_obstacles: Gauge => "defray_close_obstacles",
         /// Hours of open billing periods that no edition of the price book reaches
         pub hours_without_book: Gauge => "defray_hours_without_price_book",

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::http;
 use crate::jobs::{
-    Bell, BookKeeper, CloseKeeper, Historian, Job, KnownPast, Looks, Memory, Observer, PodKeeper, Rater, Remarks,
-    Sampler, Told, Unwritten, Watched, drive,
+    Bell, BookKeeper, CloseKeeper, Historian, Job, KnownPast, Looks, Memory, Observer, PodKeeper, Rater,
+    Remarks, Sampler, Told, Unwritten, Watched, drive,
 };
 use crate::supervise::{Ended, OnError};
 

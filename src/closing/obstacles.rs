@@ -140,19 +140,9 @@ impl Closer {
         if month.record.book_digest != in_force {
             obstacles.push(Obstacle::AnotherBook);
         }
-        obstacles.extend(self.statements(&month)?);
+        obstacles.extend(of_statements(&month)?);
         obstacles.extend(self.not_measured_again(period, &month.entries));
         Ok(Look { month: Some(month), obstacles })
-    }
-
-    fn statements(&self, month: &StoredMonth) -> Result<Vec<Obstacle>, NotClosed> {
-        let gaps = Gaps {
-            hours_missing: month.record.hours_missing,
-            hours_without_book: u32::try_from(month.plans.without_book).unwrap_or(u32::MAX),
-        };
-        let found = closing::obstacles(&month.record.statements, gaps);
-        let found = found.map_err(|overflow| NotClosed::Other(overflow.into()))?;
-        Ok(found.into_iter().map(Obstacle::Statements).collect())
     }
 
     fn not_measured_again(&self, period: Period, entries: &Entries) -> Vec<Obstacle> {
@@ -168,4 +158,14 @@ impl Closer {
         };
         self.again.waiting(hours, entries).into_iter().filter_map(obstacle).collect()
     }
+}
+
+fn of_statements(month: &StoredMonth) -> Result<Vec<Obstacle>, NotClosed> {
+    let gaps = Gaps {
+        hours_missing: month.record.hours_missing,
+        hours_without_book: u32::try_from(month.plans.without_book).unwrap_or(u32::MAX),
+    };
+    let found = closing::obstacles(&month.record.statements, gaps);
+    let found = found.map_err(|overflow| NotClosed::Other(overflow.into()))?;
+    Ok(found.into_iter().map(Obstacle::Statements).collect())
 }

@@ -33,7 +33,8 @@ struct List {
 #[derive(Serialize)]
 pub(super) struct Version {
     period: String,
-    version: u32,
+    #[serde(rename = "version")]
+    number: u32,
     status: &'static str,
     closed_at: String,
     closed_by: String,
@@ -41,7 +42,8 @@ pub(super) struct Version {
     forced_reason: Option<String>,
     restate_reason: Option<String>,
     billing_zone: String,
-    engine_version: u32,
+    #[serde(rename = "engine_version")]
+    engine: u32,
     hours_missing: u32,
     currency: String,
     amount: Option<String>,
@@ -185,7 +187,7 @@ pub(super) async fn version(state: &State, scope: &Scope, closed: &ClosedMonth) 
     let kept = state.ledger.close_files(scope, closed).await?;
     Ok(Version {
         period: period.to_string(),
-        version: number,
+        number,
         status: month::status(closed.state()).as_str(),
         closed_at: closed.at.format("%Y-%m-%dT%H:%M:%SZ").to_string(),
         closed_by: closed.by.clone(),
@@ -193,7 +195,7 @@ pub(super) async fn version(state: &State, scope: &Scope, closed: &ClosedMonth) 
         forced_reason: closed.forced.clone(),
         restate_reason: closed.reason.clone(),
         billing_zone: closed.zone.clone(),
-        engine_version: closed.engine_version,
+        engine: closed.engine_version,
         hours_missing: closed.hours_missing,
         currency: currency.to_string(),
         amount: closed.total.map(|amount| amount.format(currency.exponent())),

@@ -239,14 +239,13 @@ impl Rerate {
                 self.ledger.close_of(&everything, period, entry.version).await?
             }
         };
-        let (view, entries) = match &closed {
-            Some(closed) => self.frozen(closed, book).await?,
-            None => {
-                let present = Present::of(&self.ledger, &self.clock).await.map_err(NotAgain::Other)?;
-                let view = self.ground.view(&self.ledger, present, book).await?;
-                let entries = view.entries(&self.ledger, self.zone.hours(period)).await?;
-                (view, entries)
-            }
+        let (view, entries) = if let Some(closed) = &closed {
+            self.frozen(closed, book).await?
+        } else {
+            let present = Present::of(&self.ledger, &self.clock).await.map_err(NotAgain::Other)?;
+            let view = self.ground.view(&self.ledger, present, book).await?;
+            let entries = view.entries(&self.ledger, self.zone.hours(period)).await?;
+            (view, entries)
         };
         let entries = Arc::new(entries);
         let plans = Arc::new(self.plan(&view, period, &entries).await?);

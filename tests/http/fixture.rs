@@ -137,7 +137,17 @@ impl Server {
             serve(Arc::clone(&listener), routes.clone(), owner.clone())
         });
         let client = reqwest::Client::builder().timeout(Duration::from_secs(20)).build().unwrap();
-        Self { address, not_ready, warnings, pushes, client, ledger, guard, supervisor, _directory: directory }
+        Self {
+            address,
+            not_ready,
+            warnings,
+            pushes,
+            client,
+            ledger,
+            guard,
+            supervisor,
+            _directory: directory,
+        }
     }
 
     /// The right to write that the server has, too.
