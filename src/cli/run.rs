@@ -6,8 +6,8 @@ use anyhow::Context;
 use defray_pricing::book::{PriceBook, Problem};
 
 use super::{
-    Check, Cli, Command, ConfigFile, Failure, Logging, PrintConfig, close, db, demo, estimate, explain, output,
-    periods, price, push, report, restate,
+    Check, Cli, Command, ConfigFile, Failure, Logging, PrintConfig, close, db, demo, estimate, explain,
+    output, periods, price, push, report, restate,
 };
 use crate::app::{self, App, NotStarted, Setup};
 use crate::clock::Clock;
