@@ -88,7 +88,10 @@ async fn a_closed_version_is_sent_as_it_is_kept_and_every_file_matches_its_manif
         let bytes = response.bytes().await.unwrap();
         assert_eq!(
             (sha256(&bytes), bytes.len()),
-            (file["sha256"].as_str().unwrap().into(), file["bytes"].as_u64().unwrap() as usize)
+            (
+                file["sha256"].as_str().unwrap().into(),
+                usize::try_from(file["bytes"].as_u64().unwrap()).unwrap()
+            )
         );
     }
     let newest = server.get("/api/v1/reports/2026-10.csv").await;

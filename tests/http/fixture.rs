@@ -96,21 +96,14 @@ impl Server {
         let zone = if options.rated { BillingZone::UTC } else { zone() };
         let ground = Arc::new(rated::ground());
         let guard = ledger.acquire().await.unwrap();
-        let closer = Closer {
-            rerate: Rerate {
-                ledger: ledger.clone(),
-                clock: clock.clone(),
-                ground: Arc::clone(&ground),
-                zone,
-                supervisor: supervisor.clone(),
-            },
-            guard: Some(guard.clone()),
-            book: book.clone(),
-            definitions: Arc::new(Definitions::built_in().unwrap()),
-            again: Again::default(),
-            demo: options.demo,
-            turn: Arc::default(),
+        let rerate = Rerate {
+            ledger: ledger.clone(),
+            clock: clock.clone(),
+            ground: Arc::clone(&ground),
+            zone,
+            supervisor: supervisor.clone(),
         };
+        let closer = closer(rerate, guard.clone(), book.clone(), options.demo);
         let state = State::new(Sources {
             ledger: ledger.clone(),
             clock,
@@ -176,6 +169,18 @@ impl Server {
     /// Asks for what must be refused, and checks that the refusal is a problem as RFC 9457 says.
     pub(crate) async fn refused(&self, path: &str, status: u16) -> serde_json::Value {
         problem(self.get(path).await, status).await
+    }
+}
+
+fn closer(rerate: Rerate, guard: WriteGuard, book: watch::Receiver<Arc<PriceBook>>, demo: bool) -> Closer {
+    Closer {
+        rerate,
+        guard: Some(guard),
+        book,
+        definitions: Arc::new(Definitions::built_in().unwrap()),
+        again: Again::default(),
+        demo,
+        turn: Arc::default(),
     }
 }
 

@@ -162,8 +162,10 @@ async fn only_what_is_missing_is_forced() {
     bench.another_book("0.20", "").await;
     let (_, mut sources) = book(&[("2026-10-01", "0.20")]);
     sources[0].text = sources[0].text.replace("pool: default", "pool: other");
-    *bench.files.lock().unwrap() = (PriceBook::parse(&sources, BillingZone::UTC).unwrap(), sources);
-    bench.keeper.run().await.unwrap();
+    // Such a book is refused where it is read; of days before that nobody knew.
+    let parsed = PriceBook::parse(&sources, BillingZone::UTC).unwrap();
+    bench.shared.ledger.put_book(&bench.shared.guard, parsed.digest, &sources).await.unwrap();
+    bench.keeper.in_force.send_replace(Arc::new(parsed));
     bench.rater.run().await.unwrap();
     let Err(NotClosed::InTheWay { obstacles, .. }) =
         keeper.closer.close(october(), by_hand(Some("why"))).await
