@@ -74,7 +74,7 @@ async fn rate(ledger: &Ledger, guard: WriteGuard, config: &Config, october: Hour
     let stop = shared.supervisor.stopping();
     let (_sender, book) = watch::channel(Arc::new(book));
     let ground = configured_ground(config);
-    Rater { shared, ground, book, computed: vec![Bell::new()], remarks: Remarks::default(), stop }
+    Rater { shared, ground, book, computed: Bell::new(), remarks: Remarks::default(), stop }
         .run()
         .await
         .unwrap();

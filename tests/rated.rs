@@ -138,7 +138,7 @@ pub(crate) async fn fill_by(ledger: &Ledger, ground: Ground, text: &str) {
     };
     let stop = shared.supervisor.stopping();
     let (_sender, book) = watch::channel(Arc::new(book));
-    let (computed, remarks) = (vec![Bell::new()], Remarks::default());
+    let (computed, remarks) = (Bell::new(), Remarks::default());
     Rater { shared, ground, book, computed, remarks, stop }.run().await.unwrap();
 }
 

@@ -41,6 +41,7 @@ struct Bells {
     pods: Bell,
     sample: Bell,
     rate: Bell,
+    computed: Bell,
     close: Bell,
     push: Bell,
 }
@@ -223,15 +224,18 @@ impl App {
             closed: bells.push.clone(),
             told: Told::default(),
         };
-        let (again, bell) = (self.closer.again.clone(), bells.close.clone());
+        let (again, bells_after) = (self.closer.again.clone(), bells.clone());
         self.shared.supervisor.spawn("wake close", OnError::Stop, move |stop| {
-            let (again, bell) = (again.clone(), bell.clone());
+            let (again, bells) = (again.clone(), bells_after.clone());
             async move {
                 loop {
                     tokio::select! {
-                        () = again.wanted() => bell.ring(),
+                        () = again.wanted() => {}
+                        // A month that was computed anew may be sent, and may be what a close waits for.
+                        () = bells.computed.rung() => bells.push.ring(),
                         () = stop.cancelled() => return Ok(()),
                     }
+                    bells.close.ring();
                 }
             }
         });
@@ -277,7 +281,7 @@ impl App {
             shared: self.shared.clone(),
             ground: super::ground(&self.config, &self.clusters),
             book: self.book.subscribe(),
-            computed: vec![bells.push.clone(), bells.close.clone()],
+            computed: bells.computed.clone(),
             remarks: Remarks::default(),
             stop: self.shared.supervisor.stopping(),
         };

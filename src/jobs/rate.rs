@@ -29,7 +29,7 @@ pub struct Rater {
     /// The price book in force.
     pub book: watch::Receiver<Arc<PriceBook>>,
     /// Rung when a month was computed anew.
-    pub computed: Vec<Bell>,
+    pub computed: Bell,
     /// What was already said of the book.
     pub remarks: Remarks,
     /// Cancelled when the daemon stops.
@@ -64,7 +64,7 @@ impl Rater {
             .await
             .context("looking for what the book says of nobody")?;
         if months > 0 {
-            self.computed.iter().for_each(Bell::ring);
+            self.computed.ring();
             tracing::info!(days.rated = days, months.computed = months, "rated");
         }
         Ok(format!(

@@ -285,7 +285,7 @@ async fn start(
     };
     let counted = clusters.iter().map(|cluster| (cluster.name.clone(), cluster.counts)).collect();
     let ground = Ground { clusters: counted, tenancy: rules, settle: SETTLE };
-    let (computed, remarks) = (vec![Bell::new()], Remarks::default());
+    let (computed, remarks) = (Bell::new(), Remarks::default());
     let rater = Rater { shared: shared.clone(), ground, book, computed, remarks, stop };
     Bench { shared, sampler, observer, rater, keeper, files }
 }
