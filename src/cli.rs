@@ -446,19 +446,21 @@ struct Estimate {
     file: PathBuf,
     #[command(flatten)]
     from: ReportSource,
-    /// The month it is made on [default: the newest that is over]
+    /// The month it is made on [default: the newest that was measured whole]
     #[arg(long, value_name = "YYYY-MM")]
     period: Option<Period>,
     /// The cluster it would be in [default: the only one]
     #[arg(long, value_name = "NAME")]
     cluster: Option<String>,
-    /// The pool of its own nodes [default: `dedicated-` and the team's name]
+    /// The pool of its own nodes [default: `dedicated-` and the team's name, or what the nodes are
+    /// called, where the book has a price for a pool of that name]
     #[arg(long, value_name = "NAME")]
     pool: Option<String>,
     /// The instance type its own nodes are labelled with [default: what the resource says]
     #[arg(long, value_name = "TYPE")]
     instance_type: Option<String>,
-    /// The shared pool it would use without nodes of its own [default: the largest]
+    /// The shared pool it would use without nodes of its own [default: the one that bills
+    /// quotas, else the largest]
     #[arg(long, value_name = "NAME")]
     shared_pool: Option<String>,
     /// The storage class of its volumes [default: the one of which most is used]

@@ -12,6 +12,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use defray_ledger::{HourEntry, Ledger, LedgerError, Scope};
 use defray_pricing::book::PriceBook;
+use defray_pricing::estimate::Form;
 use defray_pricing::names::ClusterName;
 use defray_pricing::ownership::{TenancyRules, Timeline};
 use defray_pricing::time::{Hour, HourRange};
@@ -24,8 +25,10 @@ mod month;
 mod plan;
 mod present;
 mod propose;
+mod site;
 #[cfg(test)]
 mod tests;
+mod whole;
 
 pub use again::{NotAgain, Question, Rerate, StoredMonth, Unwatched, Watch};
 pub use anew::{Anew, charge_day, emptied};
@@ -54,6 +57,8 @@ pub struct Ground {
     pub tenancy: TenancyRules,
     /// How long after its end an hour is measured.
     pub settle: Duration,
+    /// What describes a tenant in a cluster, where it is not what this project ships.
+    pub forms: BTreeMap<ClusterName, Form>,
 }
 
 /// Everything one look at the ledger rates from, besides usage. Cheap to clone.

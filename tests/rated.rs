@@ -104,6 +104,7 @@ pub(crate) fn ground() -> Ground {
         clusters: BTreeMap::from([("c".into(), Counts::default())]),
         tenancy: TenancyRules { namespace_pattern: Some(prefix), ..TenancyRules::default() },
         settle: Duration::from_mins(5),
+        forms: BTreeMap::new(),
     }
 }
 

@@ -22,6 +22,7 @@ pub mod invariants;
 pub mod money;
 pub mod names;
 pub mod ownership;
+pub mod printable;
 pub mod problem;
 pub mod quantity;
 pub mod rating;

@@ -17,6 +17,8 @@ struct Document<'e> {
     tenant: &'e str,
     cost_center: &'e str,
     period: String,
+    hours: u32,
+    hours_known: u32,
     currency: String,
     lines: Vec<LineView<'e>>,
     amount: String,
@@ -53,6 +55,8 @@ pub fn json(estimate: &Estimate, demo: bool, out: &mut dyn Write) -> io::Result<
         tenant: estimate.tenant.as_str(),
         cost_center: estimate.cost_center.as_str(),
         period: estimate.period.to_string(),
+        hours: estimate.hours,
+        hours_known: estimate.hours_known,
         currency: estimate.currency.to_string(),
         lines: lines.collect(),
         amount: estimate.amount.format(exponent),
@@ -69,7 +73,9 @@ pub fn text(estimate: &Estimate, demo: bool, out: &mut dyn Write) -> io::Result<
     if demo {
         writeln!(out, "Demo data: every number is made up.")?;
     }
-    writeln!(out, "What {tenant} on {cost_center} would cost a month, in {}\n", estimate.currency)?;
+    writeln!(out, "What {tenant} on {cost_center} would cost a month, in {}", estimate.currency)?;
+    let Estimate { period, hours, hours_known, .. } = estimate;
+    writeln!(out, "Made on {period}, of which {hours_known} of {hours} hours were measured\n")?;
     let exponent = estimate.currency.exponent();
     let mut rows: Vec<Vec<String>> = estimate.lines.iter().map(|line| cells(line, exponent)).collect();
     let total = ["total", "", "", &estimate.amount.format(exponent)].map(str::to_owned);

@@ -1,18 +1,20 @@
 //! From a validated configuration to something that can run: everything that can fail early, fails here.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Context;
 use defray_ledger::{Ledger, Scope, WriteGuard};
 use defray_pricing::book::{PriceBook, Problem};
-use defray_reports::Definitions;
+use defray_pricing::estimate::Form;
+use defray_pricing::names::ClusterName;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::clock::Clock;
-use crate::closing::{Again, Closer};
-use crate::config::Config;
+use crate::collect::kubernetes::{FieldPath, TenantSource};
+use crate::config::{self, Config};
 use crate::http::{self, NotReady, PushNow, Sources};
 use crate::jobs::{Bell, Board, Cluster, ReadBook, Shared, other_currency};
 use crate::push::Pusher;
@@ -212,6 +214,7 @@ pub(super) fn ground(config: &Config, clusters: &[Cluster]) -> Ground {
         clusters: clusters.iter().map(|cluster| (cluster.name.clone(), cluster.counts)).collect(),
         tenancy: config.tenancy.clone(),
         settle: config.history.settle,
+        forms: forms(config),
     }
 }
 
@@ -222,6 +225,34 @@ pub fn configured_ground(config: &Config) -> Ground {
         clusters: clusters.map(|cluster| (cluster.name.clone(), config.counts(cluster))).collect(),
         tenancy: config.tenancy.clone(),
         settle: config.history.settle,
+        forms: forms(config),
+    }
+}
+
+fn forms(config: &Config) -> BTreeMap<ClusterName, Form> {
+    let described = |cluster: &config::Cluster| {
+        cluster.kubernetes.tenants.as_ref().map(|source| (cluster.name.clone(), form(source)))
+    };
+    config.clusters.iter().filter_map(described).collect()
+}
+
+/// Where in a proposed tenant the answers stand: where they stand in one that is there.
+fn form(source: &TenantSource) -> Form {
+    let path = |path: &Option<FieldPath>| path.as_ref().map(|path| path.segments().to_vec());
+    let shipped = Form::default();
+    let is_shipped = (&source.group, &source.kind) == (&shipped.group, &shipped.kind);
+    Form {
+        group: source.group.clone(),
+        kind: source.kind.clone(),
+        team: source.team.segments().to_vec(),
+        cost_center: source.cost_center.segments().to_vec(),
+        services: path(&source.services),
+        size: path(&source.node_pool_size),
+        instance_type: path(&source.node_pool_instance_type),
+        resource_quota: path(&source.resource_quota),
+        unpriced: [path(&source.owner_email), path(&source.ad_group)].into_iter().flatten().collect(),
+        // What is switched on by default is known of our own definition only.
+        on_by_default: if is_shipped { shipped.on_by_default } else { BTreeSet::new() },
     }
 }
 
@@ -263,4 +294,14 @@ async fn bind(listen: SocketAddr) -> anyhow::Result<TcpListener> {
             "cannot listen on {listen}; stop what listens there, or choose another address with http.listen"
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proposal_is_read_by_the_paths_that_tenants_are_read_by() {
+        assert_eq!(form(&TenantSource::default()), Form::default());
+    }
 }

@@ -1,6 +1,6 @@
 //! The demo: a made-up platform behind the two seams, everything else as it is for any cluster.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -42,6 +42,7 @@ pub fn demo_ground() -> anyhow::Result<(Ground, Clock, BillingZone)> {
         clusters: [(platform.cluster(), counts(&platform))].into(),
         tenancy: platform.rules(),
         settle: History::default().settle,
+        forms: BTreeMap::new(),
     };
     Ok((ground, Clock::fixed(platform.clock_at()), platform.zone()))
 }

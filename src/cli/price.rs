@@ -51,7 +51,7 @@ pub(super) fn failure(not: NotAgain) -> Failure {
         NotAgain::TooLate { .. } => Failure::Usage(
             anyhow::Error::new(not).context("the new book does not reach the month (see --edition)"),
         ),
-        NotAgain::Unclear(_) | NotAgain::Exists(_) => Failure::Usage(not.into()),
+        NotAgain::Unclear(_) | NotAgain::Clash(_) => Failure::Usage(not.into()),
         other => Failure::Work(other.into()),
     }
 }

@@ -72,6 +72,7 @@ fn tenants(value: &Value<'_>) -> Result<Option<TenantSource>, Refused> {
     let services = keys.with_default("services", default.services, path);
     let size = keys.with_default("node_pool_size", default.node_pool_size, path);
     let instance_type = keys.with_default("node_pool_instance_type", default.node_pool_instance_type, path);
+    let quota = keys.with_default("resource_quota", default.resource_quota, path);
     keys.finish();
     let source = TenantSource {
         group: group?,
@@ -85,6 +86,7 @@ fn tenants(value: &Value<'_>) -> Result<Option<TenantSource>, Refused> {
         services: services?,
         node_pool_size: size?,
         node_pool_instance_type: instance_type?,
+        resource_quota: quota?,
     };
     Ok(enabled?.then_some(source))
 }
@@ -197,6 +199,11 @@ fn print_tenants(source: Option<&TenantSource>, page: &mut Page) {
                 "node_pool_instance_type",
                 &text(&source.node_pool_instance_type),
                 "Which kind of nodes.",
+            );
+            page.key(
+                "resource_quota",
+                &text(&source.resource_quota),
+                "For `defray estimate`: an object with its cpu, memory and storage.",
             );
         },
     );

@@ -250,7 +250,7 @@ impl From<NotAgain> for Error {
             NotAgain::TooLate { .. } => {
                 Self::Sent(format!("{not}; `edition` names an edition to rate the whole month by"))
             }
-            NotAgain::Exists(_) | NotAgain::Unclear(_) => Self::Sent(not.to_string()),
+            NotAgain::Clash(_) | NotAgain::Unclear(_) => Self::Sent(not.to_string()),
             NotAgain::Revised(_) => Self::Busy,
             NotAgain::Ledger(error) => Self::Ledger(error),
             other => Self::Internal(chain(&other)),

@@ -16,9 +16,6 @@ use super::query::Query;
 use super::{Error, State, months, yaml};
 use crate::rerate::Wishes;
 
-/// More than any Tenant needs.
-const MOST_BYTES: usize = 64 << 10;
-
 /// A Tenant resource as YAML.
 pub(super) async fn tenant(
     Reader(scope): Reader,
@@ -43,9 +40,10 @@ pub(super) async fn tenant(
     query.finish()?;
     let period = period.as_deref().map(months::period).transpose()?;
     let wishes = Wishes { period, ..wishes };
-    let text = yaml::text(&headers, body, MOST_BYTES).await?;
+    let text = yaml::text(&headers, body, Proposal::MOST_BYTES).await?;
+    let form = state.ground.form(wishes.cluster.as_deref())?;
     let proposal =
-        Proposal::parse("tenant", &text).map_err(|problems| Error::Tenant(yaml::told(&problems)))?;
+        Proposal::parse("tenant", &text, &form).map_err(|problems| Error::Tenant(yaml::told(&problems)))?;
     let place = Place::take(&state).await?;
     let in_force = Arc::clone(&state.book.borrow());
     let estimated =

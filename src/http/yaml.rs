@@ -22,12 +22,15 @@ pub(super) async fn text(headers: &HeaderMap, body: Body, most: usize) -> Result
     String::from_utf8(bytes.into()).map_err(|error| Error::Sent(error.to_string()))
 }
 
-/// Problems of what was sent, by file and line.
+/// Problems of what was sent, by file, line and column.
 pub(super) fn told(problems: &[Problem]) -> Vec<Parameter> {
     let one = |problem: &Problem| {
-        let place = [Some(problem.file.clone()), problem.line.map(|line| line.to_string())];
-        let name = place.into_iter().flatten().collect::<Vec<_>>().join(":");
-        Parameter { name, reason: format!("{}; {}", problem.message, problem.mend) }
+        let numbers = [problem.line, problem.column].into_iter().flatten().map(|number| number.to_string());
+        let name = std::iter::once(problem.file.clone()).chain(numbers).collect::<Vec<_>>().join(":");
+        let sentences = [problem.message.as_str(), problem.mend.as_str()].into_iter();
+        let told = sentences.filter(|words| !words.is_empty()).collect::<Vec<_>>().join("; ");
+        let path = if problem.path.is_empty() { String::new() } else { format!("{}: ", problem.path) };
+        Parameter { name, reason: format!("{path}{told}") }
     };
     problems.iter().map(one).collect()
 }

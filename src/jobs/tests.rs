@@ -284,7 +284,8 @@ async fn start(
         changed: Bell::new(),
     };
     let counted = clusters.iter().map(|cluster| (cluster.name.clone(), cluster.counts)).collect();
-    let ground = Ground { clusters: counted, tenancy: rules, settle: SETTLE };
+    let forms = std::collections::BTreeMap::new();
+    let ground = Ground { clusters: counted, tenancy: rules, settle: SETTLE, forms };
     let (computed, remarks) = (Bell::new(), Remarks::default());
     let rater = Rater { shared: shared.clone(), ground, book, computed, remarks, stop };
     Bench { shared, sampler, observer, rater, keeper, files }

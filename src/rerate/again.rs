@@ -7,6 +7,7 @@ use defray_ledger::{ClosedMonth, Ledger, LedgerError, MonthRecord, PeriodEntry, 
 use defray_pricing::book::{PriceBook, Problem};
 use defray_pricing::charge::LineKey;
 use defray_pricing::digest::Digest;
+use defray_pricing::estimate::Clash;
 use defray_pricing::explain::{self, ExplainError, Explanation, Recorder};
 use defray_pricing::names::{CostCenter, TenantName};
 use defray_pricing::ownership::Owners;
@@ -88,8 +89,8 @@ pub enum NotAgain {
         hours: usize,
     },
     /// A proposed tenant is there already.
-    #[error("the tenant `{0}` exists already; what it costs is on its statement")]
-    Exists(TenantName),
+    #[error(transparent)]
+    Clash(#[from] Clash),
     /// Where a proposed tenant would be is not clear.
     #[error("{0}")]
     Unclear(String),
@@ -318,7 +319,7 @@ impl Rerate {
         self.rate(month, &view, &plans, watch).await
     }
 
-    async fn rate<W: Watch>(
+    pub(super) async fn rate<W: Watch>(
         &self,
         month: &StoredMonth,
         view: &View,

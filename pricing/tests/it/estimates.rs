@@ -6,11 +6,14 @@ use defray_pricing::book::{
     Base, Basis, ClusterPrice, MeteredRate, NodeCost, Policy, PriceBook, Terms, Weights,
 };
 use defray_pricing::charge::Kind;
-use defray_pricing::estimate::{Estimate, Joining, OwnNodes, Place, Proposal, estimate};
+use defray_pricing::estimate::{
+    Estimate, Joining, OwnNodes, Place, Proposal, Room, Seen, StandIns, estimate,
+};
 use defray_pricing::money::Money;
 use defray_pricing::ownership::Owners;
 use defray_pricing::rating::rate;
 use defray_pricing::statement::{MonthFacts, build};
+use defray_pricing::time::HourRange;
 use defray_pricing::usage::UsageHour;
 
 use crate::fixture::{
@@ -46,6 +49,7 @@ fn proposal() -> Proposal {
         memory: Some(quantity("4")),
         storage: Some(quantity("5")),
         nodes: None,
+        ignored: Vec::new(),
     }
 }
 
@@ -55,18 +59,44 @@ fn place(shared: &str) -> Place {
         namespace: "vcluster-new".into(),
         own: None,
         shared: Some(class(shared)),
+        room: None,
+        quota: None,
         storage: Some("fast".into()),
     }
 }
 
+/// The one node of four cores.
+fn room_of_cost() -> Option<Room> {
+    let (book, _, usage) = world();
+    Room::of(&book.editions[0], &CLUSTER.into(), usage[0].nodes[0].clone())
+}
+
 fn estimated(joining: &Joining) -> Estimate {
-    let (book, owners, usage) = world();
+    estimated_by(joining, |_| {})
+}
+
+/// By another book.
+fn estimated_by(joining: &Joining, change: impl Fn(&mut PriceBook)) -> Estimate {
+    estimated_with(joining, change, |_| {})
+}
+
+/// By another book, of another hour.
+fn estimated_with(
+    joining: &Joining,
+    change: impl Fn(&mut PriceBook),
+    happened: impl Fn(&mut Vec<UsageHour>),
+) -> Estimate {
+    let (mut book, owners, mut usage) = world();
+    change(&mut book);
+    happened(&mut usage);
     let owners = joining.owners(&owners);
-    let usage = joining.usage(&owners, &usage).unwrap();
+    let (usage, fit) = joining.usage(&owners, &usage).unwrap();
+    let mut seen = Seen::whole(744);
+    seen.fitted(fit);
     let charges = rate(&book, &owners, &usage).unwrap().charges;
     let facts = MonthFacts::of(book.zone, [&owners]);
     let statements = build(&book, book.zone.period_of(owners.hour), &facts, charges).unwrap();
-    estimate(joining, &book.editions[0], &statements)
+    estimate(joining, &book.editions[0], &seen, &statements)
 }
 
 fn amounts(estimate: &Estimate) -> Vec<(Kind, &str, String)> {
@@ -92,7 +122,12 @@ fn a_quota_on_a_rate_pool_is_quota_times_price() {
     assert_eq!(found_lines, wanted);
     assert_eq!((found.amount, found.period.to_string()), (money("30"), "2026-10".to_owned()));
     let assumed = found.assumptions.join("\n");
-    for word in ["2026-10 as it happened", "rate/m5/on-demand", "all of its quota all the time", "fast"] {
+    for word in [
+        "all 744 hours of 2026-10 were measured",
+        "rate/m5/on-demand",
+        "all of its quota all the time",
+        "fast",
+    ] {
         assert!(assumed.contains(word), "{word}: {assumed}");
     }
     assert_eq!(found.not_estimated.len(), 1, "traffic: {:?}", found.not_estimated);
@@ -116,9 +151,10 @@ fn nodes_of_its_own_are_paid_whole_and_carry_what_it_runs() {
     own.instance_type = "compute-optimized".into();
     let joining = Joining {
         proposal: Proposal { nodes, ..proposal() },
-        place: Place { own: Some(own), ..place("cost") },
+        place: Place { own: Some(own), room: room_of_cost(), ..place("cost") },
     };
     let found = estimated(&joining);
+    assert!(!found.assumptions.join("\n").contains("free on"), "it is on none of the shared nodes");
     let node: Vec<_> = found.lines.iter().filter(|line| line.key.kind == Kind::DedicatedPool).collect();
     assert_eq!((node.len(), node[0].exact), (1, money("9")), "{:#?}", found.lines);
     assert!(found.lines.iter().all(|line| line.key.kind != Kind::Compute && line.key.kind != Kind::Idle));
@@ -143,17 +179,13 @@ fn what_cannot_be_estimated_is_named_and_never_zero() {
 /// Terms, like everything, are those of the bill.
 #[test]
 fn terms_of_the_cost_centre_are_in_the_estimate() {
-    let (mut book, owners, usage) = world();
-    let terms = Terms { percentage: -500_000_000, ..Terms::default() };
-    book.editions[0].cost_centers = BTreeMap::from([("CC-new".into(), terms)]);
     let joining = Joining { proposal: proposal(), place: place("rate") };
-    let owners = joining.owners(&owners);
-    let usage = joining.usage(&owners, &usage).unwrap();
-    let facts = MonthFacts::of(book.zone, [&owners]);
-    let charges = rate(&book, &owners, &usage).unwrap().charges;
-    let statements = build(&book, book.zone.period_of(owners.hour), &facts, charges).unwrap();
+    let found = estimated_by(&joining, |book| {
+        let terms = Terms { percentage: -500_000_000, ..Terms::default() };
+        book.editions[0].cost_centers = BTreeMap::from([("CC-new".into(), terms)]);
+    });
     // Half of 24 of direct cost.
-    assert_eq!(estimate(&joining, &book.editions[0], &statements).amount, money("18"));
+    assert_eq!(found.amount, money("18"));
 }
 
 #[test]
@@ -174,11 +206,12 @@ fn nodes_that_a_clusters_amount_pays_are_named_as_not_estimated_and_never_zero()
         weights: Weights { cpu: 1, ..Weights::default() },
         basis: Basis::Max,
     });
-    let (owners, usage) = (joining.owners(&owners), joining.usage(&joining.owners(&owners), &usage).unwrap());
+    let (owners, usage) =
+        (joining.owners(&owners), joining.usage(&joining.owners(&owners), &usage).unwrap().0);
     let charges = rate(&book, &owners, &usage).unwrap().charges;
     let facts = MonthFacts::of(book.zone, [&owners]);
     let statements = build(&book, book.zone.period_of(owners.hour), &facts, charges).unwrap();
-    let estimate = estimate(&joining, &book.editions[0], &statements);
+    let estimate = estimate(&joining, &book.editions[0], &Seen::whole(744), &statements);
     assert!(estimate.lines.iter().all(|line| line.key.kind != Kind::DedicatedPool), "{:?}", estimate.lines);
     let told = estimate.not_estimated.join("\n");
     assert!(told.contains("paid by an amount per month"), "{told}");
@@ -199,14 +232,155 @@ fn nodes_that_bear_all_of_an_amount_are_in_the_lines_as_they_are_in_the_total() 
     let mut alone = cost_pool("alone", "1");
     alone.nodes = Some(NodeCost::PerMonth(per_month("744")));
     book.editions[0].pools.push(alone);
-    let (owners, usage) = (joining.owners(&owners), joining.usage(&joining.owners(&owners), &usage).unwrap());
+    let (owners, usage) =
+        (joining.owners(&owners), joining.usage(&joining.owners(&owners), &usage).unwrap().0);
     let charges = rate(&book, &owners, &usage).unwrap().charges;
     let facts = MonthFacts::of(book.zone, [&owners]);
     let statements = build(&book, book.zone.period_of(owners.hour), &facts, charges).unwrap();
-    let estimate = estimate(&joining, &book.editions[0], &statements);
+    let estimate = estimate(&joining, &book.editions[0], &Seen::whole(744), &statements);
     let nodes: Vec<_> = estimate.lines.iter().filter(|line| line.key.kind == Kind::DedicatedPool).collect();
     assert_eq!(nodes.len(), 1, "{:?}", estimate.lines);
     assert!(!nodes[0].amount.is_zero());
     let sum = Money::sum(estimate.lines.iter().map(|line| line.amount)).unwrap();
     assert_eq!(sum, estimate.amount);
+}
+
+#[test]
+fn a_pool_that_bills_quotas_bills_one_once_and_is_told_where_something_else_is_paid_besides() {
+    let quota_pool = |book: &mut PriceBook| {
+        let mut reserved = rate_pool("reserved", "7", "0");
+        reserved.basis = Basis::Quota;
+        book.editions[0].pools.insert(0, reserved);
+    };
+    let cpu = |found: &Estimate| -> Vec<String> {
+        let lines =
+            found.lines.iter().filter(|line| line.key.kind == Kind::Compute && line.key.item == "cpu");
+        lines.map(|line| line.exact.to_string()).collect()
+    };
+    let quota = Some(class("reserved"));
+    let there = Joining { proposal: proposal(), place: Place { quota: quota.clone(), ..place("reserved") } };
+    let found = estimated_by(&there, quota_pool);
+    assert_eq!(cpu(&found), ["7"]);
+    assert!(found.assumptions.join("\n").contains("where its quota is billed, used or not"));
+    // The pool has a node in the hour, so quotas are billed there, whoever runs elsewhere.
+    let nodes = Some(OwnNodes { size: 1, instance_type: String::new() });
+    for (proposal, place, wanted) in [
+        (proposal(), Place { quota: quota.clone(), ..place("rate") }, &["10", "7"][..]),
+        (
+            Proposal { nodes, ..proposal() },
+            Place { own: Some(class("dedicated-new")), quota, ..place("reserved") },
+            &["7"],
+        ),
+    ] {
+        let found = estimated_with(&Joining { proposal, place }, quota_pool, |usage| {
+            usage[0].nodes.push(nodes_of_a_pool("reserved"));
+        });
+        assert_eq!(cpu(&found), wanted);
+        let told = found.assumptions.join("\n");
+        assert!(told.contains("bills every namespace its quota, whatever it uses: it pays that"), "{told}");
+    }
+}
+
+fn nodes_of_a_pool(pool: &str) -> defray_pricing::usage::NodeRow {
+    nodes(pool, "1", "4", "16")
+}
+
+#[test]
+fn what_does_not_fit_gets_nodes_at_their_price_and_never_looks_cheaper() {
+    let (book, _, _) = world();
+    assert!(
+        Room::of(&book.editions[0], &CLUSTER.into(), nodes_of_a_pool("rate")).is_none(),
+        "nothing is shared out"
+    );
+    let joining = |cpu: &str| Joining {
+        proposal: Proposal { cpu: Some(quantity(cpu)), memory: None, ..proposal() },
+        place: Place { room: room_of_cost(), ..place("cost") },
+    };
+    let compute = |found: &Estimate| {
+        let lines = found.lines.iter().filter(|line| line.key.kind == Kind::Compute);
+        Money::sum(lines.map(|line| line.exact)).unwrap()
+    };
+    // 4 cores of a node are worth 4.80 of its 8: 1.20 each, whether 2 are wanted, which are free, or 21, for
+    // which five nodes are added to the one of which 2 are used.
+    for (cpu, wanted, told) in [
+        ("1", "1.2", "it fits into what was free"),
+        ("2", "2.4", "it fits into what was free"),
+        ("21", "25.2", "up to 5 such nodes are added, at their price"),
+        ("22", "26.4", "up to 5 such nodes are added"),
+        ("22.000001", "26.4000012", "up to 6 such nodes are added"),
+    ] {
+        let found = estimated(&joining(cpu));
+        assert_eq!(compute(&found), money(wanted), "{cpu}");
+        let assumed = found.assumptions.join("\n");
+        assert!(assumed.contains(told), "{cpu}: {assumed}");
+    }
+}
+
+#[test]
+fn where_an_amount_pays_for_the_nodes_none_are_added_and_that_it_is_too_much_is_told() {
+    let by_amount = |book: &mut PriceBook| {
+        let cost = book.editions[0].pools.iter_mut().find(|entry| entry.pool.as_str() == "cost").unwrap();
+        cost.nodes = Some(NodeCost::PerMonth(per_month("744")));
+    };
+    let (mut book, _, usage) = world();
+    by_amount(&mut book);
+    let room = Room::of(&book.editions[0], &CLUSTER.into(), usage[0].nodes[0].clone());
+    let joining = Joining {
+        proposal: Proposal { cpu: Some(quantity("200")), ..proposal() },
+        place: Place { room, ..place("cost") },
+    };
+    let found = estimated_by(&joining, by_amount);
+    let told = found.assumptions.join("\n");
+    assert!(told.contains("in 1 of 744 hours it asks for more than was free on cost/"), "{told}");
+    assert!(told.contains("what everybody uses is scaled to fit"), "{told}");
+}
+
+#[test]
+fn what_is_there_already_is_never_charged_to_the_proposed_tenant() {
+    let (_, owners, usage) = world();
+    let own = |pool: &str| Place { own: Some(class(pool)), ..place("rate") };
+    let clash = |tenant: &str, place: Place| {
+        let joining = Joining { proposal: Proposal { tenant: tenant.into(), ..proposal() }, place };
+        joining.clash(&owners, &usage).map(|clash| clash.to_string())
+    };
+    assert_eq!(clash("new", own("dedicated-new")), None);
+    assert_eq!(clash("new", place("cost")), None, "shared nodes are there to be used");
+    for (tenant, place, told) in [
+        ("other", place("rate"), "the tenant `other` exists already"),
+        (
+            "new",
+            Place { namespace: "ns-other".into(), ..place("rate") },
+            "has a namespace `ns-other` already",
+        ),
+        ("new", own("cost"), "the pool `cost` of the cluster"),
+    ] {
+        let found = clash(tenant, place).unwrap_or_default();
+        assert!(found.contains(told), "{told}: {found}");
+    }
+    let mut dedicated = owners.clone();
+    dedicated.dedicated.insert((CLUSTER.into(), "pool-of-other".into()), "other".into());
+    let joining = Joining { proposal: proposal(), place: own("pool-of-other") };
+    let told = joining.clash(&dedicated, &usage).unwrap().to_string();
+    assert!(told.contains("is dedicated to `other`"), "{told}");
+}
+
+#[test]
+fn how_much_of_the_month_was_known_is_told() {
+    let joining = Joining { proposal: proposal(), place: place("rate") };
+    let found = estimated(&joining);
+    assert_eq!((found.hours, found.hours_known), (744, 744));
+    let (from, until) = (hour("2026-10-01T00:00:00Z"), hour("2026-10-02T00:00:00Z"));
+    let stand_ins = Some(StandIns { count: 24, range: HourRange { from, until } });
+    let seen = Seen { hours_known: 57, hours_with_gaps: 3, stand_ins, ..Seen::whole(744) };
+    let (book, owners, _) = world();
+    let statements = build(&book, book.zone.period_of(owners.hour), &MonthFacts::new(book.zone), Vec::new());
+    let found = estimate(&joining, &book.editions[0], &seen, &statements.unwrap());
+    assert_eq!((found.hours, found.hours_known), (744, 57));
+    let told = found.assumptions.join("\n");
+    for words in [
+        "57 of the 744 hours of 2026-10 were measured; each of the other 687 is taken to be as one of the 24",
+        "of the measured hours 3 have gaps",
+    ] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
 }

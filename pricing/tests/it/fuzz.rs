@@ -11,9 +11,13 @@ use std::path::Path;
 use defray_pricing::apportion::{equal_part, largest_remainder};
 use defray_pricing::book::{PriceBook, Source};
 use defray_pricing::decimal::{self, DecimalError};
+use defray_pricing::estimate::{Form, GIB, Proposal, kubernetes_quantity};
 use defray_pricing::money::{Money, UnitPrice};
 use defray_pricing::quantity::Quantity;
 use defray_pricing::time::BillingZone;
+use num_bigint::BigInt;
+use num_rational::BigRational;
+use num_traits::Signed;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -145,6 +149,37 @@ const BOOK_WORDS: &[&str] = &[
 const NUMBER_WORDS: &[&str] =
     &["0", "9", ".", "-", "+", "e", " ", "_", ",", "000000000", "999999999999", "\u{664}"];
 
+const TENANT_WORDS: &[&str] = &[
+    "\n",
+    "  ",
+    ": ",
+    "{",
+    "}",
+    "[",
+    "]",
+    "\"",
+    "&a ",
+    "*a",
+    "<<: ",
+    "---\n",
+    "~",
+    "\u{202e}",
+    "=1",
+    "kind: Tenant",
+    "spec: ",
+    "teamName: ",
+    "costCenter: ",
+    "__unassigned__",
+    "services: {x: true}",
+    "resourceQuota: ",
+    "cpu: 1e9",
+    "memory: 9Ei",
+    "nodePool: {size: 10000}",
+    "apiVersion: platform.financecore.local/v1",
+];
+const KUBERNETES_WORDS: &[&str] =
+    &["0", "9", ".", "-", "+", "e", "E", "i", "Ki", "Gi", "Ei", "n", "u", "m", "k", "P", "e-30", "000000000"];
+
 /// A book is read or refused with reasons; what is read is read the same from other places and formats.
 fn a_book(input: &[u8]) {
     let Ok(text) = str::from_utf8(input) else { return };
@@ -256,6 +291,77 @@ fn a_split(input: &[u8]) {
     }
 }
 
+/// A proposal is refused with reasons, or fit to be rated and to be printed, by whatever form it is read.
+fn a_tenant(input: &[u8]) {
+    let Ok(text) = str::from_utf8(input) else { return };
+    let odd =
+        Form { kind: "spec".to_owned(), team: vec!["kind".to_owned()], services: None, ..Form::default() };
+    for form in [Form::default(), odd] {
+        match Proposal::parse("tenant.yaml", text, &form) {
+            Err(problems) => {
+                assert!(!problems.is_empty());
+                assert!(problems.is_sorted() && problems.iter().all(|problem| !problem.message.is_empty()));
+            }
+            Ok(proposal) => {
+                let names = [proposal.tenant.as_str(), proposal.cost_center.as_str()];
+                assert!(!proposal.tenant.is_reserved());
+                assert!(
+                    names
+                        .iter()
+                        .all(|name| !name.trim().is_empty() && !name.starts_with(['=', '+', '-', '@']))
+                );
+                let quotas = [proposal.cpu, proposal.memory, proposal.storage];
+                assert!(quotas.iter().flatten().all(|quota| *quota >= Quantity::ZERO));
+                assert!(proposal.nodes.iter().all(|nodes| nodes.size > 0));
+                assert!(proposal.ignored.len() <= 21);
+                assert_eq!(Proposal::parse("again.yaml", text, &form), Ok(proposal));
+            }
+        }
+    }
+}
+
+/// A Kubernetes quantity is none, or within half a millionth of what its digits say in big rationals.
+fn a_kubernetes_quantity(input: &[u8]) {
+    let Ok(text) = str::from_utf8(input) else { return };
+    for unit in [1, GIB] {
+        let Some(quantity) = kubernetes_quantity(text, unit) else { continue };
+        let micros = BigRational::from(BigInt::from(quantity.micros()));
+        let exact = exactly(text) * BigRational::new(1_000_000.into(), unit.into());
+        let off = (&exact - &micros).abs();
+        assert!(off <= BigRational::new(1.into(), 2.into()), "{text}: {exact} read as {micros}");
+        assert!(quantity >= Quantity::ZERO);
+    }
+}
+
+/// What is known to be a quantity, by its definition.
+fn exactly(text: &str) -> BigRational {
+    let end = text.find(|c: char| !c.is_ascii_digit() && !matches!(c, '.' | '+')).unwrap_or(text.len());
+    let (number, suffix) = text.split_at(end);
+    let (whole, decimals) = number.trim_start_matches('+').split_once('.').unwrap_or((number, ""));
+    let digits: BigInt = format!("0{}{decimals}", whole.trim_start_matches('+')).parse().unwrap();
+    let power = |base: i64, exponent: i32| BigRational::from(BigInt::from(base)).pow(exponent);
+    let times = match suffix {
+        "" => power(10, 0),
+        "n" => power(10, -9),
+        "u" => power(10, -6),
+        "m" => power(10, -3),
+        "k" => power(10, 3),
+        "M" => power(10, 6),
+        "G" => power(10, 9),
+        "T" => power(10, 12),
+        "P" => power(10, 15),
+        "E" => power(10, 18),
+        "Ki" => power(2, 10),
+        "Mi" => power(2, 20),
+        "Gi" => power(2, 30),
+        "Ti" => power(2, 40),
+        "Pi" => power(2, 50),
+        "Ei" => power(2, 60),
+        exponent => power(10, exponent[1..].parse().unwrap()),
+    };
+    BigRational::from(digits) * times * power(10, -i32::try_from(decimals.len()).unwrap())
+}
+
 #[test]
 fn the_corpus_is_taken_whole() {
     for input in corpus("book") {
@@ -266,6 +372,12 @@ fn the_corpus_is_taken_whole() {
     }
     for input in corpus("split") {
         a_split(&input);
+    }
+    for input in corpus("tenant") {
+        a_tenant(&input);
+    }
+    for input in corpus("kubernetes") {
+        a_kubernetes_quantity(&input);
     }
 }
 
@@ -280,6 +392,16 @@ proptest! {
     #[test]
     fn no_bytes_make_a_decimal_panic_and_what_is_read_is_written_the_same(input in input("number", NUMBER_WORDS)) {
         a_number(&input);
+    }
+
+    #[test]
+    fn no_bytes_make_the_reader_of_proposed_tenants_panic(input in input("tenant", TENANT_WORDS)) {
+        a_tenant(&input);
+    }
+
+    #[test]
+    fn a_kubernetes_quantity_is_what_its_digits_say(input in input("kubernetes", KUBERNETES_WORDS)) {
+        a_kubernetes_quantity(&input);
     }
 
     #[test]

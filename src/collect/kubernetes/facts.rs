@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use defray_pricing::names::{CostCenter, Namespace, Service, TenantName};
 use defray_pricing::ownership::{NamespaceFact, NodeFact, TenantFact};
+use defray_pricing::printable::printable;
 use k8s_openapi::api::core::v1::{NodeSpec, Taint};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::DynamicObject;
@@ -12,9 +13,6 @@ use serde_json::Value;
 
 use super::settings::{Asked, FieldPath, KeepLabels, TenantSource};
 use crate::collect::node_labels::NodeLabels;
-
-/// The longest name or address that is taken; longer ones are a mistake or an attack.
-const LONGEST_TEXT: usize = 253;
 
 /// Reads a tenant field by field, so that one that is malformed is one that is skipped.
 pub(super) fn tenant(source: &TenantSource, object: &DynamicObject) -> Result<TenantFact, String> {
@@ -162,34 +160,6 @@ impl<'a> Fields<'a> {
             })
             .transpose()
     }
-}
-
-/// What is printed on statements must be fit to print: no control characters, nothing that a spreadsheet
-/// would run as a formula, no blanks at its ends that make two names look like one.
-fn printable(text: &str) -> Result<(), String> {
-    if text.is_empty() {
-        return Err("is empty".to_string());
-    }
-    if text.len() > LONGEST_TEXT {
-        return Err(format!("has {} bytes, more than {LONGEST_TEXT}", text.len()));
-    }
-    if let Some(bad) = text.chars().find(|letter| letter.is_control() || invisible(*letter)) {
-        return Err(format!("contains the character U+{:04X}, which cannot be shown", u32::from(bad)));
-    }
-    if text.trim() != text {
-        return Err(format!("is `{text}`, with blanks around it"));
-    }
-    if text.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']) {
-        return Err(format!("is `{text}`, which a spreadsheet would run as a formula"));
-    }
-    Ok(())
-}
-
-/// Characters that change how others are shown, or show nothing themselves.
-const fn invisible(letter: char) -> bool {
-    matches!(letter,
-        '\u{00AD}' | '\u{061C}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}'
-        | '\u{2060}'..='\u{2069}' | '\u{FEFF}')
 }
 
 fn kind(value: &Value) -> &'static str {

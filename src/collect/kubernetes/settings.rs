@@ -106,6 +106,8 @@ pub struct TenantSource {
     pub node_pool_size: Option<FieldPath>,
     /// Which kind of nodes it asked for; absent in many.
     pub node_pool_instance_type: Option<FieldPath>,
+    /// How much it may ask for, for estimates of proposed tenants: an object with `cpu`, `memory` and `storage`.
+    pub resource_quota: Option<FieldPath>,
 }
 
 impl Default for TenantSource {
@@ -123,6 +125,7 @@ impl Default for TenantSource {
             services: Some(spec(&["services"])),
             node_pool_size: Some(spec(&["nodePool", "size"])),
             node_pool_instance_type: Some(spec(&["nodePool", "instanceType"])),
+            resource_quota: Some(spec(&["resourceQuota"])),
         }
     }
 }
