@@ -39,7 +39,7 @@ async fn what_cannot_be_tried_is_a_problem_that_tells_all() {
     let told = problem(post(&server, "?period=2026-10", yaml, &wrong).await, 400).await;
     assert!(told["type"].as_str().unwrap().contains("invalid-price-book"), "{told}");
     assert_eq!(told["invalid_params"].as_array().unwrap().len(), 2, "{told}");
-    assert_eq!(told["invalid_params"][0]["name"], "file 1:2", "{told}");
+    assert_eq!(told["invalid_params"][0]["name"], "file 1:2:11", "{told}");
     for (query, kind, body, status, word) in [
         ("", yaml, BOOK.to_owned(), 400, "invalid-parameters"),
         ("?period=2026-10&fail_above=x", yaml, BOOK.to_owned(), 400, "invalid-parameters"),
