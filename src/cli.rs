@@ -292,8 +292,8 @@ too, under the book that made them, and the output says so.
 NEWBOOK is the whole of the new book: all its files. It must be in force in the month; to try an edition that
 begins later as if it had been in force all month, name it with --edition.
 
-With --fail-above the exit code is 1 if the total or any statement moved by more, up or down: fit for a
-pipeline that lets a small change pass and asks for a person otherwise.
+With --fail-above the exit code is 1 if the total or any statement moved by more, up or down, and whatever moved
+if usage loses its price: fit for a pipeline that lets a small change pass and asks for a person otherwise.
 
 Examples:
   defray price diff new.yaml --config defray.yaml --period 2026-10
@@ -305,12 +305,16 @@ Examples:
 Reads the book and reports every problem at once, with file, line and the way to mend it. With --period it also
 asks what that month used and whether the book has a price for it: pools, classes of nodes, GPUs, storage,
 traffic, load balancers, services; whether the tenants it names exist; whether a namespace is both somebody's
-and everybody's. Terms for a cost centre that had no tenant are a warning. Changes nothing.
+and everybody's; whether it is in the ledger's currency. What is WRONG says so where it would block the close of
+such a month. Names that did not occur in the month (a cluster, a pool, a shared namespace, a service, a cost
+centre) are warnings: they may wait for what is to come. Changes nothing.
 
-Without BOOK it is the price book of the configuration. The exit code is 2 if the book itself is wrong and 1 if
-it does not fit the month.
+Without BOOK it is the price book of the configuration. Dates are read in the billing zone of the configuration;
+where none is named they are read in UTC, and the output says so. The exit code is 2 if the book itself is wrong
+and 1 if it does not fit the month.
 
 Examples:
+  defray price check new.yaml
   defray price check --config defray.yaml
   defray price check --config defray.yaml --period 2026-10
   defray price check new.yaml --data ./demo --period 2026-10")]
@@ -517,10 +521,14 @@ struct PriceCheck {
     /// The files of the price book [default: those of the configuration]
     #[arg(value_name = "BOOK")]
     book: Vec<PathBuf>,
-    #[command(flatten)]
-    from: ReportSource,
+    /// The configuration that names the ledger, the zone and the price book
+    #[arg(long, short, value_name = "FILE", group = "ledger")]
+    config: Option<PathBuf>,
+    /// The ledger itself: a data directory, or a `sqlite:` or `postgres:` address
+    #[arg(long, value_name = "LOCATION", group = "ledger")]
+    data: Option<String>,
     /// Also check it against what this billing period used
-    #[arg(long, value_name = "YYYY-MM")]
+    #[arg(long, value_name = "YYYY-MM", requires = "ledger")]
     period: Option<Period>,
 }
 

@@ -32,8 +32,7 @@ use crate::clock::Clock;
 use crate::supervise::Supervisor;
 use crate::telemetry::Metrics;
 
-pub use book::{BookKeeper, ReadBook, other_currency};
-pub use close::{CloseKeeper, Told};
+pub use book::{BookKeeper, ReadBook};
 pub use cluster::{
     Cluster, Counted, Known, LeftOut, Measure, MeasuredHour, NotMeasured, ObjectKind, Observe, Observed,
     PodNews, Pods, Unbillable,

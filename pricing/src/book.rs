@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::digest::Digest;
 use crate::exchange::ExchangeRate;
 use crate::money::{Currency, UnitPrice};
-use crate::names::{CostCenter, Service, StorageClass, TenantName, TrafficClass};
+use crate::names::{ClusterName, CostCenter, Service, StorageClass, TenantName, TrafficClass};
 use crate::time::{BillingZone, Hour, HourRange, Period};
 
 mod adjustments;
@@ -23,6 +23,7 @@ mod read;
 mod schema;
 mod seen;
 mod tiers;
+mod unseen;
 
 pub use crate::problem::Problem;
 pub use adjustments::{Adjustment, AdjustmentOn};
@@ -31,7 +32,7 @@ pub use pattern::{Pattern, PatternError};
 pub use places::{Place, Places};
 pub use read::Source;
 pub use schema::schema as json_schema;
-pub use seen::Seen;
+pub use seen::{Misfit, Seen};
 pub use tiers::{Band, BandRate, Tier};
 
 /// By currency and month.
@@ -192,8 +193,8 @@ pub enum Basis {
 /// The monthly amount of all pools of a cluster without a price of their own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClusterPrice {
-    /// Clusters it holds in.
-    pub cluster: Pattern,
+    /// The one cluster that costs it.
+    pub cluster: ClusterName,
     /// The amount.
     pub amount: MonthlyAmount,
     /// How it is charged while a pool is shared; always [`Model::Cost`].

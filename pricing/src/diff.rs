@@ -218,10 +218,17 @@ fn lines(
 }
 
 impl Diff {
-    /// Usage that has a price in the old result and none in the new one.
+    /// Usage that has a price in the old result and none in the new one, all of it or some.
     pub fn newly_unpriced(&self) -> impl Iterator<Item = &LineDiff> {
+        let quantity = |side: &Option<Side>| side.as_ref().and_then(|side| side.quantity).map(|(sum, _)| sum);
         let lines = self.statements.iter().flat_map(|statement| &statement.lines);
-        lines.filter(|line| line.key.kind == Kind::Unpriced && line.old.is_none())
+        lines.filter(move |line| line.key.kind == Kind::Unpriced && quantity(&line.new) > quantity(&line.old))
+    }
+
+    /// Whether a person has to look at it before the new book may come into force: something moved by more than
+    /// a threshold, or lost its price, which is a saving for nobody.
+    pub fn fails(&self, threshold: Threshold) -> Result<bool, Overflow> {
+        Ok(self.newly_unpriced().next().is_some() || !self.above(threshold)?.is_empty())
     }
 
     /// What moved by more than a threshold, up or down: the total (without a statement), statements.

@@ -101,6 +101,8 @@ pub struct Explained {
     pub reporting: Option<Conversion>,
     /// Its lines, or those that were asked for.
     pub lines: Vec<ExplainedLine>,
+    /// Its other lines.
+    pub others: Vec<LineKey>,
 }
 
 /// A line, explained.
@@ -157,7 +159,7 @@ fn one(
     wanted: &impl Fn(&LineKey) -> bool,
 ) -> Result<Explained, ExplainError> {
     let reporting = Conversion::of(statement)?;
-    let mut lines = Vec::new();
+    let (mut lines, mut others) = (Vec::new(), Vec::new());
     for line in &statement.lines {
         let steps: Vec<Step> = hourly.remove(&line.key).unwrap_or_default().into_values().collect();
         let month = monthly.remove(&line.key).unwrap_or_default();
@@ -174,10 +176,12 @@ fn one(
             let rounding = rounding(line, exponent)?;
             let reporting = reporting.as_ref().map(|conversion| conversion.line(line)).transpose()?.flatten();
             lines.push(ExplainedLine { line: line.clone(), steps, month, rounding, reporting });
+        } else {
+            others.push(line.key.clone());
         }
     }
     let (cost_center, exact) = (statement.cost_center.clone(), statement.exact);
-    Ok(Explained { cost_center, exact, amount: statement.amount, reporting, lines })
+    Ok(Explained { cost_center, exact, amount: statement.amount, reporting, lines, others })
 }
 
 fn rounding(line: &Line, exponent: u32) -> Result<Rounding, Overflow> {

@@ -1,11 +1,18 @@
 //! Why a tenant pays what it pays, for people (text) and for programs (JSON).
 
+use std::collections::BTreeSet;
+
 use defray_pricing::decimal;
 use defray_pricing::explain::Explanation;
 use defray_pricing::quantity::Quantity;
 
+use crate::words::line_name;
+
 mod text;
 mod wire;
+
+/// How many lines are named where none matches.
+const NAMED: usize = 20;
 
 pub use text::write as text;
 pub use wire::write as json;
@@ -30,6 +37,23 @@ impl Explained {
             "what the statement will be: something was recorded since it was last computed"
         }
     }
+}
+
+/// That no line was explained because none has the words that were asked for, and which lines there are; nothing
+/// where one was, or where there are none at all.
+pub fn no_such_line(explanation: &Explanation, words: &str) -> Option<String> {
+    let statements = || explanation.statements.iter();
+    if statements().any(|statement| !statement.lines.is_empty()) {
+        return None;
+    }
+    let names: BTreeSet<String> =
+        statements().flat_map(|statement| &statement.others).map(line_name).collect();
+    let more = names.len().saturating_sub(NAMED);
+    let mut listed: Vec<String> = names.into_iter().take(NAMED).map(|name| format!("`{name}`")).collect();
+    if more > 0 {
+        listed.push(format!("and {more} more"));
+    }
+    (!listed.is_empty()).then(|| format!("no line matches `{words}`; its lines are {}", listed.join(", ")))
 }
 
 /// A quantity without the zeros at its end.

@@ -71,12 +71,26 @@ impl PriceDiff {
         }
     }
 
+    /// Whether the threshold says that a person has to look at it; never without one.
+    pub fn fails(&self) -> Result<bool, defray_pricing::Overflow> {
+        self.threshold.map_or(Ok(false), |threshold| self.diff.fails(threshold))
+    }
+
     /// What is above the threshold, by name.
     fn above(&self) -> Result<Vec<String>, defray_pricing::Overflow> {
         let Some(threshold) = self.threshold else { return Ok(Vec::new()) };
         let above = self.diff.above(threshold)?;
         let name = |statement: &StatementDiff| format!("{} / {}", statement.cost_center, statement.tenant);
         Ok(above.into_iter().map(|of| of.map_or_else(|| "the total".to_owned(), name)).collect())
+    }
+
+    /// What fails beside what moved: lines without a price in the new book; nothing where there are none.
+    fn unpriced(&self) -> Option<String> {
+        match self.diff.newly_unpriced().count() {
+            0 => None,
+            1 => Some("1 line loses its price".to_owned()),
+            lines => Some(format!("{lines} lines lose their price")),
+        }
     }
 
     /// Statements that moved, in the book's currency or in another.

@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::collect::kubernetes::{FieldPath, TenantSource};
 use crate::config::{self, Config};
 use crate::http::{self, NotReady, PushNow, Sources};
-use crate::jobs::{Bell, Board, Cluster, ReadBook, Shared, other_currency};
+use crate::jobs::{Bell, Board, Cluster, ReadBook, Shared};
 use crate::push::Pusher;
 use crate::rerate::{Ground, Rerate};
 use crate::supervise::Supervisor;
@@ -260,8 +260,8 @@ fn form(source: &TenantSource) -> Form {
 async fn one_currency(ledger: &Ledger, book: &PriceBook) -> Result<(), NotStarted> {
     let periods =
         ledger.periods(&Scope::everything(), book.zone).await.context("reading the billing periods")?;
-    let kept = periods.iter().find_map(|entry| entry.currency.filter(|kept| *kept != book.currency));
-    let refused = kept.map(|kept| other_currency(book, kept));
+    let refused =
+        periods.iter().filter_map(|entry| entry.currency).find_map(|kept| book.other_currency(kept));
     refused.map_or(Ok(()), |problem| Err(NotStarted::Problems(vec![problem])))
 }
 

@@ -32,6 +32,9 @@ async fn show(arguments: &Explain, stored: &Stored) -> Result<(), Failure> {
         let why = anyhow::anyhow!("the tenant `{tenant}` has no statement on `{cost_center}` in {period}");
         return Err(Failure::Work(why));
     }
+    if let Some(why) = explanation::no_such_line(&explanation, words) {
+        return Err(Failure::Work(anyhow::anyhow!(why)));
+    }
     let shown = explanation::Explained { explanation, of_stored: month.current, demo: stored.demo };
     output::to_stdout(|out| {
         match arguments.format {

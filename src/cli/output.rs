@@ -5,11 +5,21 @@ use std::path::Path;
 
 use anyhow::Context;
 
+use super::Failure;
+
 /// Writes to the standard output and flushes it.
 pub(super) fn to_stdout(write: impl FnOnce(&mut dyn Write) -> anyhow::Result<()>) -> anyhow::Result<()> {
     let mut stdout = BufWriter::new(io::stdout().lock());
     write(&mut stdout)?;
     stdout.flush().context("writing to the standard output")
+}
+
+/// How a command ends that has written its verdict: a reader that has seen enough of it does not change it.
+pub(super) fn after(written: anyhow::Result<()>, verdict: Result<(), Failure>) -> Result<(), Failure> {
+    match written {
+        Err(error) if !is_broken_pipe(&error) => Err(error.into()),
+        Ok(()) | Err(_) => verdict,
+    }
 }
 
 /// Writes a file whole or not at all: beside it first, then in its place.

@@ -1,23 +1,25 @@
 //! Trying and checking price books.
 
+use std::path::Path;
+
 use anyhow::Context;
 use defray_pricing::book::{PriceBook, Source, json_schema};
 use defray_pricing::diff::diff;
 use defray_reports::price_diff::{self, Book};
 
 use super::stored::Stored;
-use super::{DiffFormat, Failure, Price, PriceDiff, ReportSource, output};
+use super::{DiffFormat, Failure, Price, PriceDiff, output};
 use crate::config::{Config, read_sources};
 use crate::rerate::{NotAgain, Unwatched, versions};
 
 mod check;
 
 impl Price {
-    /// Where the ledger is, for what needs one.
-    pub(super) fn source(&self) -> Option<&ReportSource> {
+    /// The configuration, where one is named.
+    pub(super) fn config(&self) -> Option<&Path> {
         match self {
-            Self::Diff(arguments) => Some(&arguments.from),
-            Self::Check(arguments) => Some(&arguments.from),
+            Self::Diff(arguments) => arguments.from.config.as_deref(),
+            Self::Check(arguments) => arguments.config.as_deref(),
             Self::Schema => None,
         }
     }
@@ -78,20 +80,17 @@ async fn show_diff(arguments: &PriceDiff, stored: &Stored, sources: &[Source]) -
         threshold: arguments.fail_above,
         demo: stored.demo,
     };
-    output::to_stdout(|out| {
+    // Known before it is written: a closed pipe changes nothing about it. What is written says why.
+    let fails = shown.fails().map_err(anyhow::Error::from)?;
+    let written = output::to_stdout(|out| {
         match arguments.format {
             DiffFormat::Text => price_diff::text(&shown, out),
             DiffFormat::Markdown => price_diff::markdown(&shown, out),
             DiffFormat::Json => price_diff::json(&shown, out),
         }
         .context("writing the diff")
-    })?;
-    let above = match arguments.fail_above {
-        Some(threshold) => shown.diff.above(threshold).map_err(anyhow::Error::from)?,
-        None => Vec::new(),
-    };
-    // What was written says which.
-    if above.is_empty() { Ok(()) } else { Err(Failure::Reported) }
+    });
+    output::after(written, if fails { Err(Failure::Reported) } else { Ok(()) })
 }
 
 /// The book, or only one of its editions.

@@ -59,8 +59,7 @@ pub(super) fn run(cli: Cli) -> Result<(), Failure> {
             wait(explain::run(&arguments, config.as_ref()))
         }
         Command::Price(command) => {
-            let config =
-                command.source().and_then(|source| source.config.as_deref()).map(load).transpose()?;
+            let config = command.config().map(load).transpose()?;
             log(&logging, config.as_ref(), "warn")?;
             wait(price::run(&command, config.as_ref()))
         }
@@ -115,25 +114,26 @@ fn check(logging: &Logging, arguments: &Check) -> Result<(), Failure> {
     let config = load(&arguments.config.config)?;
     log(logging, Some(&config), "warn")?;
     let (book, _) = config.read_price_book()?;
-    output::to_stdout(|out| Ok(out.write_all(in_order(&config, &book).as_bytes())?))?;
+    let written = output::to_stdout(|out| Ok(out.write_all(in_order(&config, &book).as_bytes())?));
+    output::after(written, Ok(()))?;
     if arguments.offline {
         return Ok(());
     }
     let findings = wait(async { Ok(app::check(&config, &Clock::wall()).await) })?;
-    output::to_stdout(|out| {
+    let written = output::to_stdout(|out| {
         for finding in &findings {
             out.write_all(line(finding).as_bytes())?;
         }
         Ok(())
-    })?;
-    let wrong = findings.iter().filter(|finding| !finding.ok).count();
-    if wrong == 0 {
-        return Ok(());
-    }
-    let all = findings.len();
-    Err(Failure::Work(anyhow::anyhow!(
-        "{wrong} of {all} things are not as they must be; each says how to mend it"
-    )))
+    });
+    let (all, wrong) = (findings.len(), findings.iter().filter(|finding| !finding.ok).count());
+    let verdict = match wrong {
+        0 => Ok(()),
+        _ => Err(Failure::Work(anyhow::anyhow!(
+            "{wrong} of {all} things are not as they must be; each says how to mend it"
+        ))),
+    };
+    output::after(written, verdict)
 }
 
 /// What the files say, in words.

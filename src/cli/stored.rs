@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use defray_ledger::{Ledger, Location};
+use defray_ledger::{Ledger, Location, Scope};
+use defray_pricing::time::BillingZone;
 
 use super::{Failure, ReportSource};
 use crate::app;
@@ -50,6 +51,26 @@ impl Stored {
         self.rerate.ledger.close().await;
         result
     }
+}
+
+/// The zone in which the months of a ledger begin, as far as the ledger knows: the demo's is known, and a closed
+/// month says in which it was closed.
+pub(super) async fn zone(data: &str) -> Result<Option<BillingZone>, Failure> {
+    let location = location(data)?;
+    let ledger =
+        Ledger::open_beside(&location).await.with_context(|| format!("opening the ledger at {location}"))?;
+    let zone = zone_of(&ledger).await;
+    ledger.close().await;
+    Ok(zone?)
+}
+
+async fn zone_of(ledger: &Ledger) -> anyhow::Result<Option<BillingZone>> {
+    if app::is_demo(ledger).await? {
+        return Ok(Some(app::demo_ground()?.2));
+    }
+    let closes = ledger.closes(&Scope::everything()).await.context("reading the closed months")?;
+    let newest = closes.iter().max_by_key(|close| close.seq);
+    newest.map(|close| BillingZone::new(&close.zone).context("reading a close")).transpose()
 }
 
 /// Where a ledger is, as it is written on the command line.

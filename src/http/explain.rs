@@ -8,6 +8,7 @@ use defray_reports::{explanation, has_words};
 
 use super::access::Reader;
 use super::body::{Document, Place, respond};
+use super::error::Parameter;
 use super::query::Query;
 use super::{Error, State, months};
 use crate::rerate::Question;
@@ -22,6 +23,7 @@ pub(super) async fn tenant(
 ) -> Result<Response, Error> {
     let cost_center = query.one("cost_center");
     let words = query.one("line").unwrap_or_default();
+    let asked = words.clone();
     let granularity = query.one("granularity");
     let by_hour = match granularity.as_deref() {
         None | Some("day") => false,
@@ -48,6 +50,9 @@ pub(super) async fn tenant(
     let (explanation, of_stored) = explained.await?;
     if explanation.statements.is_empty() {
         return Err(missing());
+    }
+    if let Some(reason) = explanation::no_such_line(&explanation, &asked) {
+        return Err(Error::Parameters(vec![Parameter { name: "line".to_owned(), reason }]));
     }
     let shown = explanation::Explained { explanation, of_stored, demo: state.demo };
     let document =

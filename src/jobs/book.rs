@@ -7,7 +7,6 @@ use std::time::Duration;
 use anyhow::Context;
 use defray_ledger::Scope;
 use defray_pricing::book::{PriceBook, Problem, Seen, Source};
-use defray_pricing::money::Currency;
 use defray_pricing::time::{Hour, HourRange};
 use tokio::sync::watch;
 
@@ -87,8 +86,8 @@ impl BookKeeper {
     /// What keeps a book that is right by itself from taking the place of the one in force: another currency,
     /// and that something which exists would lose its price.
     async fn unfit(&self, before: &PriceBook, book: &PriceBook) -> anyhow::Result<Vec<Problem>> {
-        if book.currency != before.currency {
-            return Ok(vec![other_currency(book, before.currency)]);
+        if let Some(problem) = book.other_currency(before.currency) {
+            return Ok(vec![problem]);
         }
         let (seen, from) = self.seen().await.context("looking for what exists and needs a price")?;
         let Some(from) = from else { return Ok(Vec::new()) };
@@ -114,13 +113,6 @@ impl BookKeeper {
         }
         Ok((seen, latest))
     }
-}
-
-/// A book whose currency is not that of what was charged so far.
-pub fn other_currency(book: &PriceBook, kept: Currency) -> Problem {
-    let message = format!("the currency is {}, but what the ledger holds is in {kept}", book.currency);
-    let mend = "a ledger has one currency: correct it, or begin another ledger";
-    book.places.of_currency(message, mend)
 }
 
 /// First in short, for who may not see what the files say; then every problem.

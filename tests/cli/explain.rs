@@ -60,6 +60,23 @@ async fn whoever_has_no_statement_is_told_so() {
     }
 }
 
+#[tokio::test]
+async fn words_that_no_line_has_are_told_with_the_lines_there_are() {
+    let site = Site::rated().await;
+    for format in ["text", "json"] {
+        let output = explain(&site, &["--tenant", "alpha", "--line", "idel", "--format", format]);
+        assert_eq!((output.status.code(), out(&output).as_str()), (Some(1), ""));
+        assert!(
+            err(&output).contains(
+                "no line matches `idel`; its lines are `compute default/m5/on-demand cpu, c`, `network all, c`, \
+                 `shared_cost licence`"
+            ),
+            "{}",
+            err(&output)
+        );
+    }
+}
+
 /// 3725 EUR x 163.52 are 609112 JPY: 817.6 for cores and 608294.4 for the licence, so cores get the one that misses.
 #[tokio::test]
 async fn a_reporting_currency_is_the_end_of_the_chain() {

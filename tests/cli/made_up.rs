@@ -7,7 +7,7 @@ use defray_pricing::names::ClusterName;
 use super::{Site, defray, err};
 
 /// A ledger in which a cluster was observed.
-async fn observed(site: &Site, cluster: &str, at: chrono::DateTime<chrono::Utc>) -> Ledger {
+pub(super) async fn observed(site: &Site, cluster: &str, at: chrono::DateTime<chrono::Utc>) -> Ledger {
     let ledger = site.ledger().await;
     let guard = ledger.acquire().await.unwrap();
     ledger.observe(&guard, &ClusterName::from(cluster), at, &Observation::default()).await.unwrap();

@@ -114,6 +114,65 @@ async fn usage_that_would_lose_its_price_is_told() {
         &out(&output),
         &["Without a price in the new book", "unpriced network:all, c of alpha (10.000000 GiB)"],
     );
+    // 20 of 7,475 are less than a hundredth, and gone for good.
+    let output = diff(&site, &without, &["--fail-above", "1%"]);
+    assert_eq!(output.status.code(), Some(1), "{}", err(&output));
+    has(&out(&output), &["Nothing moved by more than 1%.", "Fails whatever moved: 1 line loses its price."]);
+    let output = diff(&site, &without, &["--fail-above", "1%", "--format", "markdown"]);
+    has(&out(&output), &["**Fails whatever moved:** 1 line loses its price."]);
+    let json = out(&diff(&site, &without, &["--fail-above", "1%", "--format", "json"]));
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["threshold"], serde_json::json!({"value": "1%", "above": [], "fails": true}));
+}
+
+/// What the program says to a pipe that nobody reads any more, as under `| head`.
+fn unread(arguments: &[&str]) -> Option<i32> {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_defray"));
+    let mut child = command.args(arguments).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    child.wait().unwrap().code()
+}
+
+#[tokio::test]
+async fn a_closed_pipe_makes_no_failure_a_success() {
+    let site = Site::rated().await;
+    let new = site.write("new.yaml", &BOOK.replace("0.50", "0.75")).display().to_string();
+    let bare = BOOK.replace("network: [{class: \"*\", gib: \"2\"}]\n", "");
+    let bare = site.write("bare.yaml", &bare).display().to_string();
+    let config = site.config();
+    let month = ["--config", config.as_str(), "--period", "2026-10"];
+    let diff = |threshold: &str| {
+        unread(&[&["price", "diff", &new][..], &month, &["--fail-above", threshold]].concat())
+    };
+    assert_eq!((diff("1"), diff("100")), (Some(1), Some(0)));
+    assert_eq!(unread(&[&["price", "check", &bare][..], &month].concat()), Some(1));
+}
+
+#[tokio::test]
+async fn a_book_is_checked_without_a_configuration_in_the_zone_that_the_ledger_knows() {
+    let site = Site::new();
+    let book = site.write("new.yaml", &BOOK.replace("2026-01-01", "2026-10-01")).display().to_string();
+    let alone = defray(&["price", "check", &book]);
+    assert_eq!(alone.status.code(), Some(0), "{}", err(&alone));
+    has(&out(&alone), &["1 from 2026-10-01T00:00:00Z (EUR)", "note its dates are read in UTC", "--config"]);
+    let data = site.path().join("data").display().to_string();
+    site.ledger().await.close().await;
+    has(&out(&defray(&["price", "check", &book, "--data", &data])), &["note its dates are read in UTC"]);
+    let platform = defray::demo::Platform::new().unwrap();
+    let (first, _) = platform.observations()[0].clone();
+    super::made_up::observed(&site, platform.cluster().as_str(), first).await.close().await;
+    let demo = defray(&["price", "check", &book, "--data", &data]);
+    assert_eq!(demo.status.code(), Some(0), "{}", err(&demo));
+    has(&out(&demo), &["1 from 2026-09-30T22:00:00Z (EUR)"]);
+    assert!(!out(&demo).contains("note"), "{}", out(&demo));
+    for (arguments, told) in [
+        (&["price", "check"][..], "which price book?"),
+        (&["price", "check", &book, "--period", "2026-10"], "--config"),
+    ] {
+        let output = defray(arguments);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(err(&output).contains(told), "{}", err(&output));
+    }
 }
 
 #[tokio::test]
@@ -142,7 +201,9 @@ async fn a_book_is_checked_against_what_a_month_used() {
             "the nodes `default/m5/on-demand` in the cluster `c` have no price",
             "the traffic class `all` has no price",
             "new.yaml:6:16: cost_centers[0]: terms for the cost centre `CC-9`, which had no tenant in 2026-10",
-            "2 problems with what was in 2026-10",
+            "the traffic class `all` has no price (add it to `network`); it blocks the close",
+            "no pool `other` was there in 2026-10",
+            "2 problems with what was in 2026-10, which would keep it from being closed",
         ],
     );
     assert_eq!(check(&[&new]).status.code(), Some(0), "by itself it is right");
@@ -186,7 +247,20 @@ budgets: [{{tenant: beat, from: 2026-10, per_month: 10}}]
              (correct the name: as it is it falls to `__unassigned__`)",
         ]
     );
-    has(&text, &["2 problems with what was in 2026-10; mend what is WRONG before such a month is closed"]);
+    has(
+        &text,
+        &[
+            "ok everything that 2026-10 used has a price",
+            "2 problems with what was in 2026-10, which would not keep it from being closed",
+        ],
+    );
+    site.write("new.yaml", &BOOK.replace("EUR", "USD"));
+    let output = defray(&["price", "check", &new, "--config", &site.config(), "--period", "2026-10"]);
+    assert_eq!(output.status.code(), Some(1), "{}", err(&output));
+    has(
+        &out(&output),
+        &["new.yaml:2:11: currency: the currency is USD, but what the ledger holds is in EUR"],
+    );
 }
 
 #[test]

@@ -25,8 +25,12 @@ async fn what_cannot_be_explained_is_a_problem() {
         ("october/alpha", 400, "invalid-period"),
         ("2026-10/alpha?granularity=minute", 400, "invalid-parameters"),
         ("2026-10/alpha?surprise=1", 400, "invalid-parameters"),
+        ("2026-10/alpha?line=idel", 400, "invalid-parameters"),
     ] {
         let problem = server.refused(&format!("/api/v1/explain/{path}"), status).await;
         assert!(problem["type"].as_str().unwrap().contains(kind), "{path}: {problem}");
     }
+    let problem = server.refused("/api/v1/explain/2026-10/alpha?line=idel", 400).await;
+    let told = problem["invalid_params"][0]["reason"].as_str().unwrap();
+    assert!(told.contains("`network all, c`"), "{told}");
 }

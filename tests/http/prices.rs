@@ -20,6 +20,14 @@ async fn another_book_is_tried_and_nothing_is_stored() {
     let json: serde_json::Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
     assert_eq!((&json["total"]["difference"], &json["old_is_stored"]), (&"7.50".into(), &true.into()));
     assert_eq!(json["threshold"]["above"], serde_json::json!(["the total", "CC-1 / alpha"]));
+    assert_eq!(json["threshold"]["fails"], true);
+    let bare = BOOK.replace("network: [{class: \"*\", gib: \"2\"}]\n", "");
+    let answer = post(&server, "?period=2026-10&fail_above=1%25", "application/yaml", &bare).await;
+    let json: serde_json::Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
+    assert_eq!(
+        (&json["threshold"]["above"], &json["threshold"]["fails"]),
+        (&serde_json::json!([]), &true.into())
+    );
     // A second edition that begins later changes nothing of October, unless it is asked for.
     let later = dearer.replace("version: \"1\"", "version: \"2\"").replace("2026-01-01", "2026-12-01");
     let both = format!("---\n{BOOK}---\n{later}");

@@ -17,7 +17,7 @@ pub struct Budget {
     pub from: Period,
     /// The first month after; none for good.
     pub until: Option<Period>,
-    /// In the book's currency, above zero.
+    /// In the book's currency: whole minor units, above zero.
     pub per_month: Money,
 }
 

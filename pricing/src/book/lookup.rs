@@ -45,7 +45,7 @@ impl Edition {
 
     /// The amount that pays for the pools of a cluster without a price of their own.
     pub fn cluster_price(&self, cluster: &ClusterName) -> Option<&ClusterPrice> {
-        self.clusters.iter().find(|entry| entry.cluster.matches(cluster.as_str()))
+        self.clusters.iter().find(|entry| entry.cluster == *cluster)
     }
 
     /// The price of a storage class.

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::seen::problem;
+use super::places::Entry;
+use super::seen::{Misfits, problem};
 use super::{AdjustmentOn, BudgetOf, Edition, PriceBook, Problem, Seen};
 use crate::money::Currency;
 use crate::names::CostCenter;
@@ -38,7 +39,7 @@ impl PriceBook {
             if !shown && !seen.cost_centers.contains(name) {
                 let message = format!("terms for the cost centre `{name}`, which had no tenant in {period}");
                 let mend = "correct the name, or let them wait for a tenant";
-                doubts.push(self.places.of_terms(edition, name, message, mend));
+                doubts.push(self.places.of_entry(edition, Entry::Terms(name.clone()), message, mend));
             }
         }
     }
@@ -59,7 +60,7 @@ impl PriceBook {
     }
 
     /// Adjustments of those days for whom there was not: their lines are nobody's.
-    pub(super) fn check_adjustments(&self, seen: &Seen, hours: HourRange, problems: &mut Vec<Problem>) {
+    pub(super) fn check_adjustments(&self, seen: &Seen, hours: HourRange, found: &mut Misfits) {
         let (from, until) = (self.zone.day_of(hours.from), self.zone.day_of(hours.until.previous()));
         let kept: BTreeSet<&CostCenter> = self.in_force(hours).flat_map(Edition::keepers).collect();
         for adjustment in self.adjustments.iter().filter(|entry| (from..=until).contains(&entry.date)) {
@@ -80,12 +81,12 @@ impl PriceBook {
                 AdjustmentOn::Tenant(_) | AdjustmentOn::CostCenter(_) => continue,
             };
             let message = format!("the adjustment `{reference}` is for {who}");
-            problems.push(self.places.of_adjustment(reference, message, mend));
+            found.is_odd(self.places.of_adjustment(reference, message, mend));
         }
     }
 
     /// Months without the rate of a reporting currency cannot be closed, if anyone has a statement in it.
-    pub(super) fn check_rates(&self, seen: &Seen, hours: HourRange, problems: &mut Vec<Problem>) {
+    pub(super) fn check_rates(&self, seen: &Seen, hours: HourRange, found: &mut Misfits) {
         for period in self.periods_in(hours) {
             let Some(edition) = self.terms_in(self.zone.hours(period)) else { continue };
             let booked = self.booked_on(seen, period);
@@ -95,7 +96,7 @@ impl PriceBook {
                     cost_centers.join(", ")
                 );
                 let mend = format!("add it: currencies: {{{currency}: {{{period}: …}}}}");
-                problems.push(problem(edition, message, &mend));
+                found.blocks(problem(edition, message, &mend));
             }
         }
     }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Budget, BudgetOf, Edition, Problem};
-use crate::names::CostCenter;
+use super::{Budget, BudgetOf, Edition, Pattern, PoolPrice, Problem};
+use crate::names::{ClusterName, CostCenter, Service};
 use crate::time::{Hour, Period};
 
 /// Where a book says what it says. None of it is part of the book: books that say the same in other places
@@ -17,7 +17,29 @@ pub struct Places {
     /// By whose, and the first month.
     pub(super) budgets: BTreeMap<(BudgetOf, Period), Place>,
     /// By the hour from which the edition holds.
-    pub(super) terms: BTreeMap<(Hour, CostCenter), Place>,
+    pub(super) entries: BTreeMap<(Hour, Entry), Place>,
+}
+
+/// An entry of an edition, by what it names.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Entry {
+    /// The price of a pool: pool, instance type, capacity type and cluster.
+    Pool([Pattern; 4]),
+    /// The amount of a cluster.
+    Cluster(ClusterName),
+    /// The fee of a service.
+    Service(Service),
+    /// A shared cost.
+    Shared(String),
+    /// What is agreed with a cost centre.
+    Terms(CostCenter),
+}
+
+impl Entry {
+    pub(super) fn of_pool(price: &PoolPrice) -> Self {
+        let patterns = [&price.pool, &price.instance_type, &price.capacity_type, &price.cluster];
+        Self::Pool(patterns.map(Pattern::clone))
+    }
 }
 
 impl PartialEq for Places {
@@ -54,15 +76,9 @@ impl Places {
         problem(place, "price book".to_owned(), message, mend)
     }
 
-    /// A problem with the terms of a cost centre in an edition.
-    pub(super) fn of_terms(
-        &self,
-        edition: &Edition,
-        cost_center: &CostCenter,
-        message: String,
-        mend: &str,
-    ) -> Problem {
-        let place = self.terms.get(&(edition.effective_from, cost_center.clone()));
+    /// A problem with an entry of an edition.
+    pub(super) fn of_entry(&self, edition: &Edition, entry: Entry, message: String, mend: &str) -> Problem {
+        let place = self.entries.get(&(edition.effective_from, entry));
         problem(place, format!("price book {}", edition.version), message, mend)
     }
 }

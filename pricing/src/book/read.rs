@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 
 use super::canonical::Wide;
+use super::places::Entry;
 use super::{Edition, Place, Places, PriceBook, Problem};
 use crate::money::Currency;
 use crate::problem::Problems;
@@ -160,9 +161,22 @@ fn places<'p, 'd: 'p>(
             places.budgets.insert((placed.value.of.clone(), placed.value.from), placed.kept());
         }
     }
-    for (from, parts) in by_date {
-        for placed in parts.iter().flat_map(|part| &part.cost_centers.items) {
-            places.terms.insert((*from, placed.value.0.clone()), placed.kept());
+    for (from, part) in by_date.iter().flat_map(|(from, parts)| parts.iter().map(move |part| (from, part))) {
+        let mut keep = |entry: Entry, place: Place| drop(places.entries.insert((*from, entry), place));
+        for placed in &part.pools.items {
+            keep(Entry::of_pool(&placed.value), placed.kept());
+        }
+        for placed in &part.clusters.items {
+            keep(Entry::Cluster(placed.value.cluster.clone()), placed.kept());
+        }
+        for placed in &part.services.items {
+            keep(Entry::Service(placed.value.0.clone()), placed.kept());
+        }
+        for placed in &part.shared_costs.items {
+            keep(Entry::Shared(placed.value.name.clone()), placed.kept());
+        }
+        for placed in &part.cost_centers.items {
+            keep(Entry::Terms(placed.value.0.clone()), placed.kept());
         }
     }
     places

@@ -1,8 +1,10 @@
 //! What exists in the clusters, held against a book: what has no price is told before it blocks a close.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use super::{Edition, Model, Policy, PriceBook, Problem};
+use crate::money::Currency;
 use crate::names::{
     ClusterName, CostCenter, Namespace, Pool, PriceClass, Service, StorageClass, TenantName, TrafficClass,
 };
@@ -34,6 +36,8 @@ pub struct Seen {
     pub cost_centers: BTreeSet<CostCenter>,
     /// Namespaces and who owns them.
     pub namespaces: BTreeMap<(ClusterName, Namespace), NamespaceState>,
+    /// The first hour that counts, where not all do: a book need not reach what is before it.
+    pub counts_from: Option<Hour>,
 }
 
 impl Seen {
@@ -71,42 +75,88 @@ impl Seen {
     }
 }
 
+/// Something in which a book does not fit what there was.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Misfit {
+    /// What, and how to mend it.
+    pub problem: Problem,
+    /// Whether the month could not be closed: what is used is unpriced, or nobody can be shown an agreed
+    /// currency. Everything else is charged, to whom it may not be meant for.
+    pub blocks_close: bool,
+}
+
+impl fmt::Display for Misfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.problem.fmt(f)
+    }
+}
+
+/// Collects them.
+#[derive(Debug, Default)]
+pub(super) struct Misfits(Vec<Misfit>);
+
+impl Misfits {
+    pub(super) fn blocks(&mut self, problem: Problem) {
+        self.0.push(Misfit { problem, blocks_close: true });
+    }
+
+    pub(super) fn is_odd(&mut self, problem: Problem) {
+        self.0.push(Misfit { problem, blocks_close: false });
+    }
+
+    /// Each once.
+    fn into_sorted(mut self) -> Vec<Misfit> {
+        self.0.sort();
+        self.0.dedup();
+        self.0
+    }
+}
+
 impl PriceBook {
+    /// That the book is in another currency than what was charged so far.
+    pub fn other_currency(&self, kept: Currency) -> Option<Problem> {
+        if self.currency == kept {
+            return None;
+        }
+        let message = format!("the currency is {}, but what the ledger holds is in {kept}", self.currency);
+        let mend = "a ledger has one currency: correct it, or begin another ledger";
+        Some(self.places.of_currency(message, mend))
+    }
+
     /// What exists and has no price in an edition that holds from an hour on, or that will: said of the book that
     /// is to take the place of another, which priced it.
     pub fn unpriced_from(&self, seen: &Seen, hour: Hour) -> Vec<Problem> {
-        let mut problems = Vec::new();
+        let mut found = Misfits::default();
         for edition in self.in_force(HourRange { from: hour, until: Hour::from_index(i64::MAX) }) {
-            check_nodes(edition, seen, &mut problems);
-            check_metered(edition, seen, &mut problems);
+            check_nodes(edition, seen, &mut found);
+            check_metered(edition, seen, &mut found);
         }
-        problems
+        found.0.into_iter().map(|misfit| misfit.problem).collect()
     }
 
     /// What exists and has no price, and what the book names and does not exist, in the editions that are
     /// in force in some of the hours. Sorted, each problem once.
-    pub fn check(&self, seen: &Seen, hours: HourRange) -> Vec<Problem> {
-        let mut problems = Vec::new();
+    pub fn check(&self, seen: &Seen, hours: HourRange) -> Vec<Misfit> {
+        let mut found = Misfits::default();
+        let from = seen.counts_from.unwrap_or(hours.from).max(hours.from);
         if let Some(first) = self.editions.first()
-            && !hours.is_empty()
-            && hours.from < first.effective_from
+            && from < hours.until
+            && from < first.effective_from
         {
-            problems.push(problem(
+            found.blocks(problem(
                 first,
-                format!("no price is in force from {} to {}", hours.from, first.effective_from),
+                format!("no price is in force from {from} to {}", first.effective_from),
                 "add an edition that begins earlier",
             ));
         }
         for edition in self.in_force(hours) {
-            check_nodes(edition, seen, &mut problems);
-            check_metered(edition, seen, &mut problems);
-            check_people(edition, seen, &mut problems);
+            check_nodes(edition, seen, &mut found);
+            check_metered(edition, seen, &mut found);
+            check_people(edition, seen, &mut found);
         }
-        self.check_adjustments(seen, hours, &mut problems);
-        self.check_rates(seen, hours, &mut problems);
-        problems.sort();
-        problems.dedup();
-        problems
+        self.check_adjustments(seen, hours, &mut found);
+        self.check_rates(seen, hours, &mut found);
+        found.into_sorted()
     }
 
     /// The editions that hold in some of the hours.
@@ -132,11 +182,11 @@ pub(super) fn problem(edition: &Edition, message: String, mend: &str) -> Problem
     }
 }
 
-fn check_nodes(edition: &Edition, seen: &Seen, problems: &mut Vec<Problem>) {
+fn check_nodes(edition: &Edition, seen: &Seen, found: &mut Misfits) {
     for (cluster, class) in &seen.classes {
         let Some(price) = edition.pool_price(cluster, class) else {
             if edition.cluster_price(cluster).is_none() {
-                problems.push(problem(
+                found.blocks(problem(
                     edition,
                     format!("the nodes `{class}` in the cluster `{cluster}` have no price"),
                     "add an entry to `pools`, or an amount for the cluster to `clusters`",
@@ -145,7 +195,7 @@ fn check_nodes(edition: &Edition, seen: &Seen, problems: &mut Vec<Problem>) {
             continue;
         };
         if price.nodes.is_none() && seen.dedicated.contains(&(cluster.clone(), class.pool.clone())) {
-            problems.push(problem(
+            found.blocks(problem(
                 edition,
                 format!(
                     "the pool `{}` in the cluster `{cluster}` is dedicated, but its nodes have no price",
@@ -162,7 +212,7 @@ fn check_nodes(edition: &Edition, seen: &Seen, problems: &mut Vec<Problem>) {
             Some(Model::Rate { gpu: prices, .. }) => {
                 if !prices.contains_key(gpu) {
                     let mend = "add it to `gpu_hour` of the pool's entry";
-                    problems.push(problem(edition, format!("{on} has no price"), mend));
+                    found.blocks(problem(edition, format!("{on} has no price"), mend));
                 }
                 continue;
             }
@@ -173,7 +223,7 @@ fn check_nodes(edition: &Edition, seen: &Seen, problems: &mut Vec<Problem>) {
         let whole = seen.dedicated.contains(&(cluster.clone(), class.pool.clone()));
         if !whole && weights.is_some_and(|weights| !weights.gpu.contains_key(gpu)) {
             let mend = "add it to `gpu` of the weights; a weight of zero is a weight";
-            problems.push(problem(
+            found.is_odd(problem(
                 edition,
                 format!("{on} has no weight: who uses it pays nothing for it"),
                 mend,
@@ -182,8 +232,8 @@ fn check_nodes(edition: &Edition, seen: &Seen, problems: &mut Vec<Problem>) {
     }
 }
 
-fn check_metered(edition: &Edition, seen: &Seen, problems: &mut Vec<Problem>) {
-    let mut tell = |what: String, mend: &str| problems.push(problem(edition, what, mend));
+fn check_metered(edition: &Edition, seen: &Seen, found: &mut Misfits) {
+    let mut tell = |what: String, mend: &str| found.blocks(problem(edition, what, mend));
     for class in seen.storage.iter().filter(|class| edition.storage_rate(class).is_none()) {
         tell(format!("the storage class `{class}` has no price"), "add it to `storage`");
     }
@@ -202,13 +252,13 @@ fn check_metered(edition: &Edition, seen: &Seen, problems: &mut Vec<Problem>) {
 }
 
 /// Tenants that do not exist, and namespaces that are both somebody's and everybody's.
-fn check_people(edition: &Edition, seen: &Seen, problems: &mut Vec<Problem>) {
+fn check_people(edition: &Edition, seen: &Seen, found: &mut Misfits) {
     let shared = edition.shared_costs.iter().map(|cost| (cost.name.as_str(), &cost.policy));
     for (name, policy) in shared.chain([("idle", &edition.idle)]) {
         let Policy::Weighted(weights) = policy else { continue };
         for tenant in weights.keys().filter(|tenant| !seen.tenants.contains(*tenant)) {
             let message = format!("`{name}` is shared with `{tenant}`, which is no tenant");
-            problems.push(problem(edition, message, "correct the name, or remove it from the weights"));
+            found.is_odd(problem(edition, message, "correct the name, or remove it from the weights"));
         }
     }
     for ((cluster, namespace), state) in &seen.namespaces {
@@ -219,7 +269,7 @@ fn check_people(edition: &Edition, seen: &Seen, problems: &mut Vec<Problem>) {
                 "the namespace `{namespace}` in the cluster `{cluster}` is shared by `{}` and by `{}`",
                 first.name, second.name
             );
-            problems.push(problem(edition, message, "a namespace is shared once: narrow the selections"));
+            found.is_odd(problem(edition, message, "a namespace is shared once: narrow the selections"));
         }
         let Some(tenant) = &state.tenant else { continue };
         if let Some(cost) = edition.shared_by(namespace, &state.labels) {
@@ -227,7 +277,7 @@ fn check_people(edition: &Edition, seen: &Seen, problems: &mut Vec<Problem>) {
                 "the namespace `{namespace}` in the cluster `{cluster}` belongs to `{tenant}` and is shared by `{}`",
                 cost.name
             );
-            problems.push(problem(edition, message, "a namespace is one or the other: narrow the selection"));
+            found.is_odd(problem(edition, message, "a namespace is one or the other: narrow the selection"));
         }
     }
 }

@@ -95,12 +95,6 @@ impl<'a> Context<'a> {
         })
     }
 
-    /// Clusters of which anything is known in this hour besides usage.
-    pub(super) fn known_clusters(&self) -> BTreeSet<&'a ClusterName> {
-        let namespaces = self.owners.namespaces.keys().map(|(cluster, _)| cluster);
-        self.present.keys().copied().chain(namespaces).chain(&self.owners.assumed).collect()
-    }
-
     /// The rank of a tenant, if it exists anywhere.
     pub(super) fn rank(&self, tenant: &TenantName) -> Option<Rank> {
         self.tenants.of(tenant)

@@ -1,13 +1,13 @@
 //! What the nodes of an hour cost, by cluster and price class.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::RatingError;
 use super::context::Context;
 use super::trace::Paid;
 use crate::Overflow;
 use crate::apportion::largest_remainder;
-use crate::book::{Basis, ClusterPrice, Edition, Model, NodeCost, Pattern, PoolPrice, Weights};
+use crate::book::{Basis, ClusterPrice, Edition, Model, NodeCost, PoolPrice, Weights};
 use crate::charge::item;
 use crate::money::{Money, UnitPrice};
 use crate::names::{ClusterName, Pool, PriceClass, TenantName};
@@ -136,8 +136,6 @@ pub(super) struct Unmeasured {
     pub(super) cluster: Option<ClusterName>,
     pub(super) item: String,
     pub(super) nanos: i128,
-    /// Whether it is charged; in the rate model it only counts as a cost.
-    pub(super) borne: bool,
 }
 
 /// All classes of an hour, in the order ties are broken in.
@@ -175,9 +173,7 @@ pub(super) fn classes<'a>(
     }
     let mut unmeasured = Vec::new();
     pool_amounts(context, &mut classes, &mut unmeasured)?;
-    let mut clusters = context.known_clusters();
-    clusters.extend(usage.iter().map(|hour| &hour.cluster));
-    cluster_amounts(context, clusters, &mut classes, &mut unmeasured)?;
+    cluster_amounts(context, &mut classes, &mut unmeasured)?;
     Ok((classes, unmeasured))
 }
 
@@ -193,41 +189,24 @@ fn pool_amounts<'a>(
         let priced = |unit: &Class<'_>| matches!(unit.price, Some(Price::Pool(by, _)) if by == place);
         let mut units: Vec<&mut Class<'a>> = classes.values_mut().filter(|unit| priced(unit)).collect();
         if !split_over(nanos, &mut units)? {
-            let (cluster, borne) = (named(&entry.cluster), is_borne(context, entry));
-            unmeasured.push(Unmeasured { cluster, item: entry.pool.as_str().to_owned(), nanos, borne });
+            let cluster = entry.cluster.name().map(ClusterName::from);
+            unmeasured.push(Unmeasured { cluster, item: entry.pool.as_str().to_owned(), nanos });
         }
     }
     Ok(())
 }
 
-/// The one cluster that a pattern names.
-fn named(cluster: &Pattern) -> Option<ClusterName> {
-    cluster.name().map(ClusterName::from)
-}
-
-/// Whether anyone bears what the nodes of an entry cost: in the rate model only who has them to itself.
-fn is_borne(context: &Context<'_>, entry: &PoolPrice) -> bool {
-    matches!(entry.model, Model::Cost { .. })
-        || context.owners.dedicated.keys().any(|(cluster, pool)| {
-            entry.cluster.matches(cluster.as_str()) && entry.pool.matches(pool.as_str())
-        })
-}
-
 /// Splits each cluster's amount over its pools without a price of their own, then over their classes.
 fn cluster_amounts<'a>(
     context: &Context<'a>,
-    known: BTreeSet<&ClusterName>,
     classes: &mut Classes<'a>,
     unmeasured: &mut Vec<Unmeasured>,
 ) -> Result<(), RatingError> {
-    let mut clusters: BTreeSet<ClusterName> = known.into_iter().cloned().collect();
-    clusters.extend(context.edition.clusters.iter().filter_map(|price| named(&price.cluster)));
-    for cluster in clusters {
-        let Some(price) = context.edition.cluster_price(&cluster) else { continue };
+    for price in &context.edition.clusters {
         let nanos = context.place.part(price.amount)?;
         let mut pools: BTreeMap<&Pool, Vec<&mut Class<'a>>> = BTreeMap::new();
         for ((of, class), unit) in classes.iter_mut() {
-            if **of == cluster && matches!(unit.price, Some(Price::Cluster(_))) {
+            if **of == price.cluster && matches!(unit.price, Some(Price::Cluster(_))) {
                 pools.entry(&class.pool).or_default().push(unit);
             }
         }
@@ -238,7 +217,7 @@ fn cluster_amounts<'a>(
         }
         let Some(parts) = split_by(nanos, &worths)? else {
             let item = item::CLUSTER.to_owned();
-            unmeasured.push(Unmeasured { cluster: Some(cluster), item, nanos, borne: true });
+            unmeasured.push(Unmeasured { cluster: Some(price.cluster.clone()), item, nanos });
             continue;
         };
         for (units, part) in pools.iter_mut().zip(parts) {

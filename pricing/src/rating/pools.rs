@@ -251,7 +251,7 @@ fn unpriced<'a>(
     Ok(())
 }
 
-/// An amount paid for an hour without measured nodes is nobody's; in the rate model nobody is charged it.
+/// An amount paid for an hour without measured nodes is nobody's.
 fn without_nodes(
     context: &Context<'_>,
     amount: Unmeasured,
@@ -259,9 +259,6 @@ fn without_nodes(
 ) -> Result<(), RatingError> {
     let money = Money::from_nanos(amount.nanos)?;
     let totals = sheet.control.pool(amount.cluster.as_ref(), &amount.item);
-    if !amount.borne {
-        return Ok(add(&mut totals.rated_nodes, money)?);
-    }
     add(&mut totals.paid, money)?;
     add(&mut totals.idle, money)?;
     if money.is_zero() {

@@ -268,7 +268,7 @@ fn a_lost_hour_still_carries_fees_and_fixed_amounts_and_amounts_for_nodes_are_un
         .pools
         .push(PoolPrice { nodes: Some(NodeCost::PerMonth(per_month("1488"))), ..cost_pool("default", "0") });
     edition.clusters.push(ClusterPrice {
-        cluster: pattern("*"),
+        cluster: CLUSTER.into(),
         amount: per_month("2232"),
         weights: weights("1", "1"),
         basis: Basis::Max,
@@ -285,7 +285,7 @@ fn a_cluster_amount_pays_for_the_pools_without_a_price_dedicated_ones_too() {
     let edition = Edition {
         pools: vec![rate_pool("rated", "0", "0")],
         clusters: vec![ClusterPrice {
-            cluster: pattern(CLUSTER),
+            cluster: CLUSTER.into(),
             amount: per_month("744"),
             weights: weights("1", "0"),
             basis: Basis::Max,

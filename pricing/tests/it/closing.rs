@@ -123,11 +123,12 @@ fn a_missing_rate_counts_for_cost_centres_with_a_statement_only() {
     let mut seen = Seen::default();
     seen.add_owners(&tenants());
     let problems = book.check(&seen, HourRange { from: at(), until: at().next() });
-    let messages: Vec<&str> = problems.iter().map(|problem| problem.message.as_str()).collect();
+    let messages: Vec<&str> = problems.iter().map(|misfit| misfit.problem.message.as_str()).collect();
     assert_eq!(
         messages,
         ["JPY has no exchange rate for 2026-10, in which it is the reporting currency of CC-a"]
     );
+    assert!(problems[0].blocks_close, "as it does once the month is rated");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use defray_pricing::book::{PriceBook, Terms};
 use defray_pricing::charge::Kind;
-use defray_pricing::diff::{Diff, DiffError, Reported, ReportedChange, diff};
+use defray_pricing::diff::{Diff, DiffError, Reported, ReportedChange, Threshold, diff};
 use defray_pricing::money::Money;
 use defray_pricing::rating::rate;
 use defray_pricing::statement::{MonthFacts, PeriodStatements, build};
@@ -68,6 +68,28 @@ fn what_loses_its_price_is_told_apart_from_what_becomes_cheap() {
     assert_eq!(found.newly_unpriced().count(), 3);
     let back = diff(&month(&without, &world), &month(&world.book, &world)).unwrap();
     assert_eq!(back.newly_unpriced().count(), 0);
+}
+
+/// A price that is taken away from some of what had one is as lost as one that is taken from all of it.
+#[test]
+fn what_loses_its_price_fails_whatever_the_threshold_and_a_saving_within_it_does_not() {
+    let world = two_tenants();
+    let within: Threshold = "100%".parse().unwrap();
+    let fails = |old: &PriceBook, new: &PriceBook| {
+        let found = diff(&month(old, &world), &month(new, &world)).unwrap();
+        (found.fails(within).unwrap(), found.above(within).unwrap().len())
+    };
+    let mut without = at_price("10");
+    without.editions[0].pools.clear();
+    assert_eq!(fails(&world.book, &without), (true, 0));
+    assert_eq!(fails(&world.book, &at_price("1")), (false, 0));
+    assert_eq!(fails(&without, &without), (false, 0), "it had none before");
+    let free = at_price("0");
+    assert_eq!(fails(&free, &without), (true, 0), "a price of zero is a price");
+    let mut twice = world.clone();
+    twice.usage[0].compute[0].cpu_max = "4".parse().unwrap();
+    let more = diff(&month(&without, &world), &month(&without, &twice)).unwrap();
+    assert_eq!(more.newly_unpriced().count(), 1);
 }
 
 /// `a` is on CC-a and `b` on CC-b; the book shows CC-a in a currency, at a rate in October if there is one.

@@ -201,7 +201,7 @@ fn nodes_that_a_clusters_amount_pays_are_named_as_not_estimated_and_never_zero()
     // The amount pays for these as well, and their capacity is known.
     usage[0].nodes.push(nodes("others", "1", "4", "16"));
     book.editions[0].clusters.push(ClusterPrice {
-        cluster: "*".parse().unwrap(),
+        cluster: CLUSTER.into(),
         amount: per_month("7440"),
         weights: Weights { cpu: 1, ..Weights::default() },
         basis: Basis::Max,

@@ -1,6 +1,8 @@
 //! Whom a book names, held against who existed.
 
-use defray_pricing::book::{PriceBook, Problem, Seen, Source};
+use defray_pricing::book::{PriceBook, Seen, Source};
+use defray_pricing::names::PriceClass;
+use defray_pricing::ownership::NamespaceState;
 use defray_pricing::time::{BillingZone, HourRange, Period};
 
 const BOOK: &str = "\
@@ -51,7 +53,7 @@ fn seen() -> Seen {
     Seen { tenants: ["a".into()].into(), cost_centers: ["CC-1".into()].into(), ..Seen::default() }
 }
 
-fn text(problems: &[Problem]) -> Vec<String> {
+fn text<T: ToString>(problems: &[T]) -> Vec<String> {
     problems.iter().map(ToString::to_string).collect()
 }
 
@@ -88,6 +90,89 @@ fn terms_and_budgets_of_nobody_are_doubted_with_their_place() {
         ..Seen::default()
     };
     assert_eq!(book().doubts(&whole, october()), []);
+}
+
+/// What is used and unpriced, and a rate that is missing, are in `closing`; whom the book names wrongly is charged.
+#[test]
+fn an_adjustment_for_nobody_keeps_no_month_from_being_closed() {
+    let found = book().check(&seen(), october());
+    assert_eq!(found.iter().map(|misfit| misfit.blocks_close).collect::<Vec<_>>(), [false, false]);
+}
+
+const NAMES: &str = "\
+version: \"1\"
+currency: EUR
+effective_from: 2026-01-01
+platform_cost_center: CC-P
+clusters:
+  - {cluster: demo, per_month: 10, weights: {cpu: 1, memory: 1}}
+  - {cluster: demoo, per_month: 10, weights: {cpu: 1, memory: 1}}
+pools:
+  - {pool: \"*\", model: cost, node_hour: 1, weights: {cpu: 1, memory: 1}}
+  - {pool: spot, model: rate, cpu_core_hour: 1, memory_gib_hour: 1}
+  - {pool: nosuchpool, model: rate, cpu_core_hour: 1, memory_gib_hour: 1}
+  - {pool: spot, cluster: demoo, model: rate, cpu_core_hour: 1, memory_gib_hour: 1}
+  - {pool: bare, instance_type: m6, model: cost, per_month: 5, weights: {cpu: 1, memory: 1}}
+  - {pool: bare, instance_type: m5, model: cost, per_month: 5, weights: {cpu: 1, memory: 1}}
+services: {vault: {per_month: 1}, valut: {per_month: 1}}
+shared_costs:
+  - {name: monitoring, namespaces: [monitoring, monitorng, \"mon*\"], policy: even}
+  - {name: ingress, namespace_labels: {shared: ingress}, policy: even}
+  - {name: mesh, namespace_labels: {shared: msh}, policy: even}
+idle: keep
+";
+
+#[test]
+fn names_that_never_occur_are_told_with_their_place() {
+    let book = PriceBook::parse(&[source("prices.yaml", NAMES)], BillingZone::UTC).unwrap();
+    let class =
+        |pool: &str| PriceClass { pool: pool.into(), instance_type: "m5".into(), capacity_type: "".into() };
+    let namespace = |label: &str| NamespaceState {
+        tenant: None,
+        labels: [("shared".to_owned(), label.to_owned())].into(),
+    };
+    let seen = Seen {
+        classes: ["spot", "bare"].map(|pool| ("demo".into(), class(pool))).into(),
+        services: ["vault".into()].into(),
+        namespaces: [
+            (("demo".into(), "monitoring".into()), namespace("")),
+            (("demo".into(), "web".into()), namespace("ingress")),
+        ]
+        .into(),
+        ..seen()
+    };
+    let told = |rest: [&str; 7]| rest.map(|line| format!("prices.yaml:{line}"));
+    assert_eq!(
+        text(&book.unseen(&seen, october())),
+        told([
+            "7:5: clusters[1]: the cluster `demoo` did not exist in 2026-10, and its amount falls to `__unassigned__` \
+             (correct the name, or remove the entry while there is nothing to pay for)",
+            "11:5: pools[2]: no pool `nosuchpool` was there in 2026-10 (correct the name, or let the price wait for \
+             such a pool)",
+            "12:5: pools[3]: no pool `spot` was there in 2026-10, in the cluster `demoo` (correct the name, or let the \
+             price wait for such a pool)",
+            "13:5: pools[4]: it prices no nodes that were there in 2026-10, and its amount falls to `__unassigned__` \
+             (correct the name, or remove the entry while there is nothing to pay for)",
+            "15:42: services.valut: no tenant had the service `valut` switched on in 2026-10 (correct the name, or let \
+             the fee wait for a tenant)",
+            "17:5: shared_costs[0]: no namespace `monitorng` existed in 2026-10 (correct it, or remove it: nothing is \
+             shared by it)",
+            "19:5: shared_costs[2]: no namespace had the labels `shared: msh` in 2026-10 (correct it, or remove it: \
+             nothing is shared by it)",
+        ])
+    );
+}
+
+#[test]
+fn a_book_in_another_currency_than_the_ledger_says_so_with_its_place() {
+    let euros = book();
+    assert_eq!(euros.other_currency("EUR".parse().unwrap()), None);
+    let told = euros.other_currency("USD".parse().unwrap()).unwrap().to_string();
+    assert_eq!(
+        told,
+        "prices.yaml:2:11: currency: the currency is EUR, but what the ledger holds is in USD (a ledger has one \
+         currency: correct it, or begin another ledger)"
+    );
 }
 
 /// Places are for messages: where a book says something is no part of what it says.

@@ -107,23 +107,6 @@ fn nodes_without_a_price_leave_the_recovery_unknown() {
     assert_eq!((told.pools[0].difference(), told.paid, told.difference()), (Ok(None), None, Ok(None)));
 }
 
-/// The data centre sends its bill whether or not anything was measured.
-#[test]
-fn an_amount_for_a_rate_pool_is_a_cost_in_an_hour_without_nodes_too() {
-    let mut edition = edition();
-    let amount = NodeCost::PerMonth(per_month("744"));
-    edition.pools = vec![PoolPrice { nodes: Some(amount), ..rate_pool("default", "0.1", "0") }];
-    let book = book(edition);
-    let mut measured = usage(at());
-    measured.nodes.push(nodes("default", "2", "8", "0"));
-    for usage in [measured, usage(at())] {
-        let (charges, control) = month(&book, &tenants(), usage);
-        assert!(charges.iter().all(|charge| charge.amount.is_zero()), "{charges:?}");
-        let told = recovery(&book, charges, &control);
-        assert_eq!(told.difference(), Ok(Some(money("-1"))), "{told:?}");
-    }
-}
-
 /// A pool at 744 a month with nodes in the first hour and none in the second, whatever the book calls it.
 fn two_hours(book: &PriceBook, pools: &[&str]) -> Control {
     let mut control = Control::default();
@@ -143,7 +126,7 @@ fn a_pool_has_one_row_with_what_was_paid_for_it_without_nodes_too() {
     let row = |control: &Control| -> Vec<(Option<String>, String, String)> {
         let rows = control.pools.iter();
         rows.map(|((cluster, pool), row)| {
-            (cluster.as_ref().map(ToString::to_string), pool.clone(), row.rated_nodes.to_string())
+            (cluster.as_ref().map(ToString::to_string), pool.clone(), row.paid.to_string())
         })
         .collect()
     };
@@ -152,7 +135,7 @@ fn a_pool_has_one_row_with_what_was_paid_for_it_without_nodes_too() {
     let none = |pool: &str, paid: &str| (None, pool.to_owned(), paid.to_owned());
     let per_month_for = |pattern: &str| {
         let amount = NodeCost::PerMonth(per_month("744"));
-        PoolPrice { nodes: Some(amount), ..rate_pool(pattern, "0.1", "0") }
+        PoolPrice { nodes: Some(amount), ..cost_pool(pattern, "0") }
     };
     let book_of = |pools: Vec<PoolPrice>| {
         let mut edition = edition();

@@ -92,6 +92,9 @@ fn pool_price() -> impl Strategy<Value = PoolPrice> {
     let kind = prop_oneof![3 => Just("*"), 1 => Just("m5")];
     let cluster = prop_oneof![3 => Just("*"), 1 => Just("east")];
     (pool, kind, cluster, nodes, model(), basis).prop_map(|(pool, kind, cluster, nodes, model, basis)| {
+        // Without weights an amount per month cannot be split: the reader of books refuses it.
+        let nodes = nodes
+            .filter(|nodes| matches!(model, Model::Cost { .. }) || matches!(nodes, NodeCost::PerNodeHour(_)));
         PoolPrice {
             pool: pattern(pool),
             instance_type: pattern(kind),
@@ -110,7 +113,7 @@ fn ingress() -> BTreeMap<String, String> {
 }
 
 pub(crate) fn an_edition() -> impl Strategy<Value = Edition> {
-    let cluster = option::of((prop_oneof![Just("*"), Just("west")], amount(), weights()));
+    let cluster = option::of((prop_oneof![Just("east"), Just("west")], amount(), weights()));
     let metered_prices = (vec(option::weighted(0.8, unit_price()), 3), any::<bool>());
     let shared = (policy(), policy(), amount(), any::<bool>());
     (vec(pool_price(), 0..5), cluster, metered_prices, shared, policy(), any::<bool>()).prop_map(
@@ -132,7 +135,7 @@ pub(crate) fn an_edition() -> impl Strategy<Value = Edition> {
             ];
             shared_costs.push(shared_namespaces("rest", &["kube-s*"], if same { first } else { second }));
             let clusters = cluster.into_iter().map(|(cluster, amount, weights)| ClusterPrice {
-                cluster: pattern(cluster),
+                cluster: cluster.into(),
                 amount,
                 weights,
                 basis: Basis::Max,

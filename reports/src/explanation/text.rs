@@ -46,7 +46,7 @@ pub fn write(of: &Explained, out: &mut dyn Write) -> io::Result<()> {
             one(of, statement.reporting.as_ref(), line, out)?;
         }
         if statement.lines.is_empty() {
-            writeln!(out, "\n  no line was asked for")?;
+            writeln!(out, "\n  none of its lines was asked for")?;
         }
     }
     Ok(())

@@ -25,9 +25,14 @@ pub fn write(of: &PriceDiff, out: &mut dyn Write) -> io::Result<()> {
         } else {
             writeln!(out, "**Moved by more than {threshold}:** {}\n", above.join(", "))?;
         }
+        if let Some(lines) = of.unpriced() {
+            writeln!(out, "**Fails whatever moved:** {lines}.\n")?;
+        }
     }
     if of.moved().next().is_none() {
-        return writeln!(out, "No statement moved.");
+        writeln!(out, "No statement moved.")?;
+        // What loses a price of zero moves nothing, and blocks the close all the same.
+        return unpriced(of, out);
     }
     writeln!(out, "| cost centre | tenant | old | new | difference | |\n|---|---|---:|---:|---:|---:|")?;
     for statement in of.moved() {

@@ -110,7 +110,9 @@ fn threshold(of: &PriceDiff, out: &mut dyn Write) -> io::Result<()> {
     let Some(threshold) = of.threshold else { return Ok(()) };
     let above = of.above().map_err(broken)?;
     if above.is_empty() {
-        return writeln!(out, "\nNothing moved by more than {threshold}.");
+        writeln!(out, "\nNothing moved by more than {threshold}.")?;
+    } else {
+        writeln!(out, "\nMoved by more than {threshold}: {}", above.join(", "))?;
     }
-    writeln!(out, "\nMoved by more than {threshold}: {}", above.join(", "))
+    of.unpriced().map_or(Ok(()), |lines| writeln!(out, "Fails whatever moved: {lines}."))
 }

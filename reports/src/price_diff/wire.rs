@@ -23,7 +23,7 @@ struct Document {
     threshold: Option<ThresholdView>,
     cost_centers: Vec<CostCenterView>,
     statements: Vec<StatementView>,
-    /// How many lines have a price in the old book and none in the new one.
+    /// How many lines have a price in the old book and none in the new one, for all of their usage or some.
     newly_unpriced: usize,
 }
 
@@ -61,6 +61,8 @@ struct ThresholdView {
     value: String,
     /// What moved by more: `the total`, or cost centre and tenant.
     above: Vec<String>,
+    /// Whether a pipeline has to stop: something moved by more, or lost its price (`newly_unpriced`).
+    fails: bool,
 }
 
 #[derive(Serialize)]
@@ -123,7 +125,11 @@ pub fn write(of: &PriceDiff, out: &mut dyn Write) -> io::Result<()> {
         reporting: moved.reporting.as_ref().map(reported_change),
     });
     let threshold = match of.threshold {
-        Some(value) => Some(ThresholdView { value: value.to_string(), above: of.above().map_err(broken)? }),
+        Some(value) => Some(ThresholdView {
+            value: value.to_string(),
+            above: of.above().map_err(broken)?,
+            fails: of.fails().map_err(broken)?,
+        }),
         None => None,
     };
     let document = Document {

@@ -15,6 +15,8 @@ use crate::yaml::{Mapping, Value};
 const SCALE: u32 = 9;
 /// Decimals of a percentage, so that its fraction has nine.
 const PERCENT_SCALE: u32 = 7;
+/// Decimals of amounts without a currency: the book is refused anyway, and most currencies have two.
+const TWO_DIGITS: u32 = 2;
 /// Decimals that turn a price in 1e-9 into one in 1e-12.
 const NANOS_TO_PICOS: i128 = decimal::pow10(3);
 /// No price or amount is larger: a million million, in any currency.
@@ -59,36 +61,45 @@ pub(super) fn per_month(value: &Value<'_>) -> Result<MonthlyAmount, Refused> {
     amount(value, SCALE).map(|nanos| MonthlyAmount::Month { nanos })
 }
 
-/// An amount per month above zero, of at most nine decimals.
-pub(super) fn per_month_money(value: &Value<'_>) -> Result<Money, Refused> {
-    let nanos = amount(value, SCALE)?;
-    if nanos == 0 {
-        return Err(value.refuse("no share of nothing can be told", "give an amount above zero"));
+/// What somebody means to spend: whole minor units above zero, as statements are in.
+pub(super) fn budgeted(value: &Value<'_>, currency: Option<Currency>) -> Result<Money, Refused> {
+    let text = value.text()?;
+    let exponent = currency.map_or(TWO_DIGITS, |currency| currency.exponent());
+    let minor =
+        value.parse_with("a budget is in whole minor units", |text| decimal::parse(text, exponent))?;
+    if minor <= 0 {
+        let message = format!("`{text}` is no budget: no share of it can be told");
+        return Err(value.refuse(message, "give an amount above zero, or remove the entry"));
     }
-    Money::from_nanos(nanos).map_err(|error| value.refuse(error.to_string(), ""))
+    whole(value, minor, exponent)
 }
 
 /// An amount per year: twelve months are made of whole minor units, so it is a number of them.
 pub(super) fn per_year(value: &Value<'_>, currency: Option<Currency>) -> Result<MonthlyAmount, Refused> {
-    // Without a currency the book is refused anyway; two digits are most currencies'.
-    let exponent = currency.map_or(2, |currency| currency.exponent());
+    let exponent = currency.map_or(TWO_DIGITS, |currency| currency.exponent());
     amount(value, exponent).map(|minor| MonthlyAmount::Year { minor })
 }
 
 /// Whole minor units, to give or to take; not zero and not absurd.
 pub(super) fn signed_minor(value: &Value<'_>, currency: Option<Currency>) -> Result<Money, Refused> {
-    let text = value.text()?;
-    // Without a currency the book is refused anyway; two digits are most currencies'.
-    let exponent = currency.map_or(2, |currency| currency.exponent());
+    let exponent = currency.map_or(TWO_DIGITS, |currency| currency.exponent());
     let minor =
         value.parse_with("a credit is negative: \"-250.00\"", |text| decimal::parse(text, exponent))?;
     if minor == 0 {
         return Err(value.refuse("nothing is adjusted by zero", "write the amount, or remove the entry"));
     }
+    whole(value, minor, exponent)
+}
+
+/// So many minor units, if they are not absurd.
+fn whole(value: &Value<'_>, minor: i128, exponent: u32) -> Result<Money, Refused> {
     let units = minor.checked_abs().and_then(|minor| minor.checked_div(decimal::pow10(exponent)));
     match Money::from_minor(minor, exponent) {
         Ok(amount) if units.is_some_and(|units| units < MOST) => Ok(amount),
-        _ => Err(value.refuse(format!("`{text}` is too large"), "amounts stay below 1000000000000")),
+        _ => {
+            let message = format!("`{}` is too large", value.text()?);
+            Err(value.refuse(message, "amounts stay below 1000000000000"))
+        }
     }
 }
 

@@ -29,14 +29,14 @@ pub(super) fn merge<'d>(from: Hour, parts: &[Part<'d>]) -> Option<Placed<'d, Edi
     let cost_centers = all(parts, |part| &part.cost_centers);
 
     pools.sort_by(|a, b| rules::by_class(&a.value, &b.value));
-    clusters.sort_by(|a, b| rules::by_pattern(&a.value.cluster, &b.value.cluster));
+    clusters.sort_by(|a, b| a.value.cluster.cmp(&b.value.cluster));
     storage.sort_by(|a, b| rules::by_pattern(&a.value.class, &b.value.class));
     network.sort_by(|a, b| rules::by_pattern(&a.value.class, &b.value.class));
 
     rules::pools_do_not_compete(&pools);
     rules::pools_have_one_model(&pools);
     rules::quota_is_for_one_pool(&pools);
-    rules::patterns_do_not_compete(&clusters, "cluster", |entry| &entry.cluster);
+    rules::names_differ(&clusters, "cluster", |entry| entry.cluster.as_str());
     rules::patterns_do_not_compete(&storage, "storage class", |entry| &entry.class);
     rules::patterns_do_not_compete(&network, "traffic class", |entry| &entry.class);
     rules::names_differ(&services, "service", |(service, _)| service.as_str());

@@ -72,7 +72,7 @@ impl<'d> Part<'d> {
             cost_centers: several(&mut keys, "cost_centers", |v| terms::cost_center(v, known)),
             adjustments: several(&mut keys, "adjustments", |v| adjustments::adjustment(v, known)),
             rates: wide::rates(&mut keys, known),
-            budgets: several(&mut keys, "budgets", wide::budget),
+            budgets: several(&mut keys, "budgets", |v| wide::budget(v, known)),
             currency,
         };
         keys.finish();

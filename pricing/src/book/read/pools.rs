@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::amounts::{by_gpu, monthly, pattern, pattern_or_empty, per_month, per_year, price, weights};
+use super::amounts::{by_gpu, monthly, name, pattern, pattern_or_empty, per_month, per_year, price, weights};
 use crate::book::{Basis, ClusterPrice, Model, NodeCost, Pattern, PoolPrice};
 use crate::money::Currency;
+use crate::names::ClusterName;
 use crate::problem::Refused;
 use crate::yaml::{Mapping, Value};
 
@@ -103,7 +104,7 @@ fn nodes(
 /// One entry of `clusters`.
 pub(super) fn cluster(value: &Value<'_>, currency: Option<Currency>) -> Result<ClusterPrice, Refused> {
     let mut keys = value.mapping()?;
-    let cluster = keys.required("cluster", pattern);
+    let cluster = keys.required("cluster", one_cluster);
     let amount = monthly(&mut keys, currency);
     let weights = keys.required("weights", weights);
     let basis = keys.with_default("basis", Basis::Max, |value| match basis(value)? {
@@ -115,6 +116,17 @@ pub(super) fn cluster(value: &Value<'_>, currency: Option<Currency>) -> Result<C
     });
     keys.finish();
     Ok(ClusterPrice { cluster: cluster?, amount: amount?, weights: weights?, basis: basis? })
+}
+
+/// A name: every cluster that a glob matches would cost the whole amount once more.
+fn one_cluster(value: &Value<'_>) -> Result<ClusterName, Refused> {
+    match value.text()? {
+        glob if glob.contains('*') => {
+            let message = format!("`{glob}` is a glob, but an amount is what one cluster costs");
+            Err(value.refuse(message, "write the cluster's name, and an entry for each cluster"))
+        }
+        _ => name(value).map(ClusterName::from),
+    }
 }
 
 fn basis(value: &Value<'_>) -> Result<Basis, Refused> {

@@ -40,7 +40,14 @@ pub(super) fn cost_center(
         Ok(Some("discount")) => keys.required("discount", discount).map(i64::saturating_neg),
         Ok(Some(_)) => keys.required("markup", markup),
     };
-    let kinds = keys.with_default("kinds", Vec::new(), |value| value.list(charged_kind));
+    let kinds = keys.with_default("kinds", Vec::new(), |value| {
+        let kinds = value.list(charged_kind)?;
+        if kinds.is_empty() {
+            let mend = "name the kinds, or remove the key: without it the percentage acts on all direct cost";
+            return Err(value.refuse("no kinds are no line to act on", mend));
+        }
+        Ok(kinds)
+    });
     if keys.has("kinds") && which == Ok(None) {
         value.refuse(
             "`kinds` says what a percentage acts on, but there is none",

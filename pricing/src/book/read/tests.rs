@@ -325,6 +325,7 @@ fn what_exists_without_a_price_is_told() {
         tenants: ["devteam-a".into()].into(),
         cost_centers: [].into(),
         namespaces: [(("eu".into(), "kube-system".into()), owned)].into(),
+        counts_from: None,
     };
     let hours =
         |from: &str, until: &str| HourRange { from: from.parse().unwrap(), until: until.parse().unwrap() };
@@ -347,10 +348,21 @@ fn what_exists_without_a_price_is_told() {
             "price book 2026-10.1: the service `vault` has no price (add it to `services`; a price of zero is a price)",
         ]
     );
+    let free: Vec<String> = book
+        .check(&seen, hours("2026-10-02T00:00:00Z", "2026-10-03T00:00:00Z"))
+        .into_iter()
+        .filter(|misfit| !misfit.blocks_close)
+        .map(|misfit| misfit.problem.message)
+        .collect();
+    assert_eq!(
+        free.len(),
+        3,
+        "no weight, no tenant, owned and shared: each is charged all the same: {free:?}"
+    );
     let day = |seen: &Seen| {
         let told = book.check(seen, hours("2026-10-14T00:00:00Z", "2026-10-15T00:00:00Z"));
         told.iter()
-            .filter(|problem| problem.message.contains("adjustment"))
+            .filter(|misfit| misfit.problem.message.contains("adjustment"))
             .map(ToString::to_string)
             .collect()
     };
@@ -368,6 +380,9 @@ fn what_exists_without_a_price_is_told() {
     assert_eq!(before.len(), 1, "{before:?}");
     assert!(before[0].contains("no price is in force from 2026-09-01T00:00:00Z"), "{before:?}");
     assert_eq!(told(hours("2026-09-01T00:00:00Z", "2026-09-01T00:00:00Z")), [""; 0]);
+    let begun = Seen { counts_from: Some(book.editions[0].effective_from), ..seen };
+    let found = book.check(&begun, hours("2026-09-01T00:00:00Z", "2026-10-02T00:00:00Z"));
+    assert!(found.iter().all(|misfit| !misfit.to_string().contains("in force")), "{found:?}");
 }
 
 proptest::proptest! {

@@ -1,6 +1,6 @@
 //! What belongs to the book as a whole and has its own months: exchange rates and budgets.
 
-use super::amounts::{name, per_month_money};
+use super::amounts::{budgeted, name};
 use super::part::{Part, Several};
 use super::{Placed, compete};
 
@@ -49,7 +49,7 @@ pub(super) fn rates<'d>(keys: &mut Mapping<'d>, own: Option<Currency>) -> Severa
 }
 
 /// One entry of `budgets`.
-pub(super) fn budget(value: &Value<'_>) -> Result<Budget, Refused> {
+pub(super) fn budget(value: &Value<'_>, currency: Option<Currency>) -> Result<Budget, Refused> {
     let mut keys = value.mapping()?;
     let of = match keys.exactly_one(&["tenant", "cost_center"]) {
         Err(refused) => Err(refused),
@@ -67,7 +67,7 @@ pub(super) fn budget(value: &Value<'_>) -> Result<Budget, Refused> {
             _ => Ok(until),
         }
     });
-    let per_month = keys.required("per_month", per_month_money);
+    let per_month = keys.required("per_month", |value| budgeted(value, currency));
     keys.finish();
     Ok(Budget { of: of?, from: from?, until: until?, per_month: per_month? })
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 
-use super::scalars::{Glob, GlobOrNone, Name, Price, Text, Weight};
+use super::scalars::{ClusterName, Glob, GlobOrNone, Name, Price, Text, Weight};
 
 /// What the nodes of some pools cost and how they are charged.
 #[derive(JsonSchema)]
@@ -118,8 +118,8 @@ struct ByGpu<T>(BTreeMap<String, T>);
 #[schemars(deny_unknown_fields, extend("oneOf" = [{"required": ["per_month"]}, {"required": ["per_year"]}]))]
 #[expect(dead_code, reason = "described, never built: the reader makes the book")]
 pub(super) struct Clusters {
-    /// Clusters it holds in, each paying it.
-    cluster: Glob,
+    /// The one cluster that costs it.
+    cluster: ClusterName,
     /// Per month.
     per_month: Option<Price>,
     /// Per year: twelve months in whole minor units.

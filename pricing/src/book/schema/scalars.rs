@@ -49,6 +49,11 @@ scalars! {
         {"type": "number", "not": {"const": 0}},
         {"type": "string", "pattern": "^-?0*\\d{1,12}(\\.\\d{0,4}0*)?$"},
     ]};
+    /// An amount in whole minor units (cents), above zero, in quotes or not.
+    Budgeted: {"anyOf": [
+        {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1_000_000_000_000_u64},
+        {"type": "string", "pattern": "^0*\\d{1,12}(\\.\\d{0,4}0*)?$"},
+    ]};
     /// What something is worth compared to the others: zero or more, at most nine digits after the point.
     Weight: {"anyOf": [
         {"type": "number", "minimum": 0},
@@ -65,6 +70,8 @@ scalars! {
     Markup: {"type": "string", "pattern": "^0*(1000(\\.0*)?|\\d{1,3}(\\.\\d{0,7}0*)?)\\s*%$"};
     /// A name: not empty, without white space around it, and not one of the reserved ones (`__…__`).
     Name: {"type": ["string", "number", "boolean"], "pattern": "^(?!__)\\S(.*\\S)?$"};
+    /// The name of a cluster, and no glob.
+    ClusterName: {"type": ["string", "number", "boolean"], "pattern": "^(?!__)[^\\s*]([^*]*[^\\s*])?$"};
     /// Any text, not empty.
     Text: {"type": ["string", "number", "boolean"]};
     /// A name, or a glob in which `*` stands for any text.

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 
 use super::entries::Monthly;
-use super::scalars::{Currency, Date, Discount, Glob, Markup, Month, Name, Price, Rate, Signed, Threshold};
+use super::scalars::{
+    Budgeted, Currency, Date, Discount, Glob, Markup, Month, Name, Price, Rate, Signed, Threshold,
+};
 
 /// What is agreed with one cost centre. Each acts on the result of those before: overrides, tiers, discount
 /// or markup, minimum fee.
@@ -33,6 +35,7 @@ pub(super) struct CostCenter {
     /// On top of what it acts on.
     markup: Option<Markup>,
     /// The kinds of lines the discount or markup acts on; all direct cost if left out.
+    #[schemars(length(min = 1))]
     kinds: Option<Vec<Charged>>,
     /// Prices in place of the list's; not for shared pools in the cost model.
     overrides: Option<Vec<Override>>,
@@ -184,6 +187,6 @@ pub(super) struct Budget {
     from: Month,
     /// The first month in which it does not hold any more; for good if left out.
     until: Option<Month>,
-    /// In the currency of the book.
-    per_month: Price,
+    /// In the currency of the book: whole minor units, above zero.
+    per_month: Budgeted,
 }

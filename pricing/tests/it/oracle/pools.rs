@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use defray_pricing::book::{Basis, Model, NodeCost, PoolPrice, Weights};
+use defray_pricing::book::{Basis, Model, NodeCost, Weights};
 use defray_pricing::charge::{Kind, LineKey};
 use defray_pricing::money::UnitPrice;
 use defray_pricing::names::{ClusterName, Pool, TenantName};
@@ -27,7 +27,7 @@ impl Oracle<'_> {
     }
 
     pub(super) fn cluster_entry(&self, cluster: &ClusterName) -> Option<usize> {
-        self.edition.clusters.iter().position(|entry| entry.cluster.matches(cluster.as_str()))
+        self.edition.clusters.iter().position(|entry| entry.cluster == *cluster)
     }
 
     pub(super) fn capacity(&self, (cluster, class): &Class, resource: &str) -> Q {
@@ -91,7 +91,7 @@ impl Oracle<'_> {
             let weights = if let Model::Cost { weights } = &entry.model { Some(weights) } else { None };
             if let Some(parts) = self.over(&amount, &groups, weights) {
                 costs.extend(mine.into_iter().zip(parts.into_iter().map(Some)));
-            } else if weights.is_some() || self.dedicates(entry) {
+            } else {
                 let cluster = entry.cluster.is_exact().then(|| ClusterName::from(entry.cluster.as_str()));
                 lost.push((self.nobodys(cluster, entry.pool.as_str()), amount));
             }
@@ -121,13 +121,6 @@ impl Oracle<'_> {
         (costs, lost)
     }
 
-    pub(super) fn dedicates(&self, entry: &PoolPrice) -> bool {
-        let mut pools = self.world.owners.dedicated.keys();
-        pools.any(|(cluster, pool)| {
-            entry.cluster.matches(cluster.as_str()) && entry.pool.matches(pool.as_str())
-        })
-    }
-
     pub(super) fn nobodys(&self, cluster: Option<ClusterName>, item: &str) -> LineKey {
         let mut key = self.key(None, &TenantName::unassigned(), Kind::Idle, item);
         key.cluster = cluster;
@@ -137,9 +130,8 @@ impl Oracle<'_> {
     /// Every cluster that anything is known of.
     pub(super) fn clusters(&self) -> BTreeSet<ClusterName> {
         let owners = &self.world.owners;
-        let named = self.edition.clusters.iter().filter(|entry| entry.cluster.is_exact());
-        let mut clusters: BTreeSet<ClusterName> =
-            named.map(|entry| ClusterName::from(entry.cluster.as_str())).collect();
+        let named = self.edition.clusters.iter().map(|entry| entry.cluster.clone());
+        let mut clusters: BTreeSet<ClusterName> = named.collect();
         clusters.extend(owners.tenants.keys().map(|(cluster, _)| cluster.clone()));
         clusters.extend(owners.namespaces.keys().map(|(cluster, _)| cluster.clone()));
         clusters.extend(owners.dedicated.keys().map(|(cluster, _)| cluster.clone()));
