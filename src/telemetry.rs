@@ -3,7 +3,6 @@
 //! Labels are names that the configuration or a cluster bounds: never error texts, never namespaces.
 
 use std::io::IsTerminal;
-use std::sync::atomic::AtomicU64;
 
 use defray_pricing::money::Money;
 use prometheus_client::encoding::EncodeLabelSet;
@@ -13,6 +12,10 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 use tracing_subscriber::EnvFilter;
+
+mod figures;
+
+pub use figures::Figures;
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -159,7 +162,7 @@ pub struct SinkLabel {
 }
 
 /// Which pool of which cluster.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, EncodeLabelSet)]
 pub struct PoolLabel {
     /// The cluster; empty for an amount that names none.
     pub cluster: String,
@@ -167,9 +170,9 @@ pub struct PoolLabel {
     pub pool: String,
 }
 
-/// Whose budget.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct BudgetLabel {
+/// Whose budget or forecast.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, EncodeLabelSet)]
+pub struct WhoseLabel {
     /// The cost centre; empty for a tenant's.
     pub cost_center: String,
     /// The tenant; empty for a cost centre's.
@@ -181,9 +184,6 @@ pub fn amount(money: Money) -> f64 {
     money.to_string().parse().unwrap_or(f64::NAN)
 }
 
-type Amount = Gauge<f64, AtomicU64>;
-/// Shares of budgets.
-pub type Shares = Family<BudgetLabel, Amount>;
 type PerCluster = Family<ClusterLabel, Gauge>;
 
 macro_rules! metrics {
@@ -268,14 +268,19 @@ metrics! {
         pub hours_without_book: Gauge => "defray_hours_without_price_book",
         /// What the nodes of a pool have cost in the current billing period, in the currency of the price book;
         /// absent while the book does not say
-        pub pool_paid: Family<PoolLabel, Amount> => "defray_recovery_paid",
+        pub pool_paid: Figures<PoolLabel> => "defray_recovery_paid",
         /// What was charged for a pool in the current billing period, in the currency of the price book
-        pub pool_charged: Family<PoolLabel, Amount> => "defray_recovery_charged",
+        pub pool_charged: Figures<PoolLabel> => "defray_recovery_charged",
         /// What share of a budget of the price book is used in the current billing period; 1 is all of it
-        pub budget_used: Shares => "defray_budget_used_ratio",
+        pub budget_used: Figures<WhoseLabel> => "defray_budget_used_ratio",
         /// What share of a budget of the price book its cost centre or tenant is forecast to use by the end of the
         /// current billing period: an estimate; absent while there is none
-        pub budget_forecast: Shares => "defray_budget_forecast_ratio",
+        pub budget_forecast: Figures<WhoseLabel> => "defray_budget_forecast_ratio",
+        /// What a tenant or a cost centre is forecast to be charged in the current billing period, in the currency of
+        /// the price book: an estimate; absent while there is none, and beyond the 2000 largest
+        pub forecast: Figures<WhoseLabel> => "defray_forecast",
+        /// How many forecasts of tenants and cost centres are not shown as metrics because 2000 others are larger
+        pub forecasts_left_out: Gauge => "defray_forecasts_left_out",
         /// Report deliveries by destination and state: `pending`, `delivered` or `dead`
         pub deliveries: Family<DeliveryLabel, Gauge> => "defray_deliveries",
         /// Tries to deliver a report since the start, by what came of them: `delivered`, `retry`, `dead`
