@@ -4,7 +4,7 @@
 //! So a restart needs no special path, a run too many changes nothing, and no job retries inside: its next
 //! run is the retry. The last result of each is on the [`Board`].
 
-mod again;
+mod archive;
 mod book;
 mod close;
 mod cluster;
@@ -32,6 +32,7 @@ use crate::clock::Clock;
 use crate::supervise::Supervisor;
 use crate::telemetry::Metrics;
 
+pub use archive::Archivist;
 pub use book::{BookKeeper, ReadBook};
 pub use cluster::{
     Cluster, Counted, Known, LeftOut, Measure, MeasuredHour, NotMeasured, ObjectKind, Observe, Observed,

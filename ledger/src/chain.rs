@@ -5,6 +5,7 @@ use defray_pricing::digest::Digest;
 use defray_pricing::names::ClusterName;
 use defray_pricing::time::Hour;
 
+use crate::archive::Archive;
 use crate::backend::args;
 use crate::error::LedgerError;
 use crate::transaction::Transaction;
@@ -61,7 +62,7 @@ pub(crate) async fn move_head(
 /// How far back a chain is followed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Reach {
-    /// The newest links and their blobs.
+    /// The newest links and their blobs, as far as they are in the database.
     Tail,
     /// Every link and every blob.
     All,
@@ -76,10 +77,14 @@ const TAIL_BLOBS: i64 = 48;
 const PAGE: i64 = 500;
 
 /// Follows every cluster's chain; says how many links held.
-pub(crate) async fn verify(tx: &mut Transaction, reach: Reach) -> Result<u64, LedgerError> {
+pub(crate) async fn verify(
+    tx: &mut Transaction,
+    archive: Option<&Archive>,
+    reach: Reach,
+) -> Result<u64, LedgerError> {
     let mut links = 0_u64;
     for cluster in clusters(tx).await? {
-        links = links.saturating_add(verify_cluster(tx, &cluster, reach).await?);
+        links = links.saturating_add(verify_cluster(tx, archive, &cluster, reach).await?);
     }
     Ok(links)
 }
@@ -93,6 +98,7 @@ pub(crate) async fn clusters(tx: &mut Transaction) -> Result<Vec<ClusterName>, L
 
 pub(crate) async fn verify_cluster(
     tx: &mut Transaction,
+    archive: Option<&Archive>,
     cluster: &ClusterName,
     reach: Reach,
 ) -> Result<u64, LedgerError> {
@@ -120,7 +126,7 @@ pub(crate) async fn verify_cluster(
     };
     let mut at = if start == 0 { Head::NONE } else { link_at(tx, cluster, start).await? };
     while at.seq < last {
-        at = verify_page(tx, cluster, at, blobs_after).await?;
+        at = verify_page(tx, archive, cluster, at, blobs_after, reach).await?;
     }
     if at.chain != recorded.chain {
         return Err(LedgerError::Corrupt(format!(
@@ -143,9 +149,11 @@ async fn link_at(tx: &mut Transaction, cluster: &ClusterName, seq: i64) -> Resul
 /// One page of links, each recomputed from the one before it.
 async fn verify_page(
     tx: &mut Transaction,
+    archive: Option<&Archive>,
     cluster: &ClusterName,
     from: Head,
     blobs_after: i64,
+    reach: Reach,
 ) -> Result<Head, LedgerError> {
     let rows = tx
         .fetch(
@@ -166,7 +174,14 @@ async fn verify_page(
             )));
         }
         if seq > blobs_after {
-            crate::hours::load(tx, cluster, hour, revision, content, blob).await?;
+            let kept = crate::hours::load_kept(tx, cluster, hour, revision, content, blob).await?;
+            if kept.is_none() && matches!(reach, Reach::All) {
+                match crate::hours::load(tx, archive, cluster, hour, revision, content, blob).await {
+                    // By its digest only: that is a link like any other.
+                    Ok(_) | Err(LedgerError::Pruned { .. }) => {}
+                    Err(error) => return Err(error),
+                }
+            }
         }
     }
     if at.seq == from.seq {

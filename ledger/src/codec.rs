@@ -39,18 +39,16 @@ impl<const T: usize, const I: usize> Columns<T, I> {
         rows: &[Flat<'_, T, I>],
         about: &[(&str, String)],
     ) -> Result<Vec<u8>, LedgerError> {
+        self.write_parts(std::iter::once(rows), about)
+    }
+
+    /// Writes a file of parts that can be read one by one. Each is a row group; an empty one is not written.
+    pub(crate) fn write_parts<'a>(
+        &self,
+        parts: impl Iterator<Item = impl AsRef<[Flat<'a, T, I>]>>,
+        about: &[(&str, String)],
+    ) -> Result<Vec<u8>, LedgerError> {
         let schema = Arc::new(Schema::new(self.fields()));
-        let texts = (0..T).map(|i| {
-            let column: StringArray =
-                rows.iter().map(|row| row.texts.get(i).and_then(Option::as_deref)).collect();
-            Arc::new(column) as ArrayRef
-        });
-        let ints = (0..I).map(|i| {
-            let column: Int64Array = rows.iter().map(|row| row.ints.get(i).copied().flatten()).collect();
-            Arc::new(column) as ArrayRef
-        });
-        let batch =
-            RecordBatch::try_new(Arc::clone(&schema), texts.chain(ints).collect()).map_err(unwritable)?;
         let about =
             about.iter().map(|(key, value)| KeyValue::new((*key).to_owned(), value.clone())).collect();
         let properties = WriterProperties::builder()
@@ -58,8 +56,12 @@ impl<const T: usize, const I: usize> Columns<T, I> {
             .set_statistics_enabled(EnabledStatistics::None)
             .set_key_value_metadata(Some(about))
             .build();
-        let mut writer = ArrowWriter::try_new(Vec::new(), schema, Some(properties)).map_err(unwritable)?;
-        writer.write(&batch).map_err(unwritable)?;
+        let mut writer =
+            ArrowWriter::try_new(Vec::new(), Arc::clone(&schema), Some(properties)).map_err(unwritable)?;
+        for rows in parts {
+            writer.write(&batch(&schema, rows.as_ref())?).map_err(unwritable)?;
+            writer.flush().map_err(unwritable)?;
+        }
         writer.into_inner().map_err(unwritable)
     }
 
@@ -67,11 +69,26 @@ impl<const T: usize, const I: usize> Columns<T, I> {
     pub(crate) fn read(
         &self,
         file: Vec<u8>,
+        each: impl FnMut(&Stored<'_, T, I>) -> Result<(), LedgerError>,
+    ) -> Result<(), LedgerError> {
+        self.read_part(Bytes::from(file), None, each)
+    }
+
+    /// Reads one part of a file, or all of it, row by row.
+    pub(crate) fn read_part(
+        &self,
+        file: Bytes,
+        part: Option<usize>,
         mut each: impl FnMut(&Stored<'_, T, I>) -> Result<(), LedgerError>,
     ) -> Result<(), LedgerError> {
-        let batches = ParquetRecordBatchReaderBuilder::try_new(Bytes::from(file))
-            .and_then(ParquetRecordBatchReaderBuilder::build)
-            .map_err(unreadable)?;
+        let mut reader = ParquetRecordBatchReaderBuilder::try_new(file).map_err(unreadable)?;
+        if let Some(part) = part {
+            if part >= reader.metadata().num_row_groups() {
+                return Err(unreadable(format!("there is no part {part}")));
+            }
+            reader = reader.with_row_groups(vec![part]);
+        }
+        let batches = reader.build().map_err(unreadable)?;
         for batch in batches {
             let batch = batch.map_err(unreadable)?;
             let texts =
@@ -90,6 +107,22 @@ impl<const T: usize, const I: usize> Columns<T, I> {
         let ints = self.ints.iter().map(|name| Field::new(*name, DataType::Int64, true));
         texts.chain(ints).collect()
     }
+}
+
+fn batch<const T: usize, const I: usize>(
+    schema: &Arc<Schema>,
+    rows: &[Flat<'_, T, I>],
+) -> Result<RecordBatch, LedgerError> {
+    let texts = (0..T).map(|i| {
+        let column: StringArray =
+            rows.iter().map(|row| row.texts.get(i).and_then(Option::as_deref)).collect();
+        Arc::new(column) as ArrayRef
+    });
+    let ints = (0..I).map(|i| {
+        let column: Int64Array = rows.iter().map(|row| row.ints.get(i).copied().flatten()).collect();
+        Arc::new(column) as ArrayRef
+    });
+    RecordBatch::try_new(Arc::clone(schema), texts.chain(ints).collect()).map_err(unwritable)
 }
 
 /// A row that was read.

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use defray_pricing::digest::Digest;
 
+use crate::archive::Archive;
 use crate::backend::{Pools, args};
 use crate::error::OpenError;
 use crate::inspect::{self, Fault, Inspection};
@@ -14,6 +15,7 @@ use crate::location::{Location, Place};
 use crate::transaction::Transaction;
 use crate::{Ledger, LedgerError, tables};
 
+mod archived;
 mod directory;
 mod rows;
 mod server;
@@ -47,6 +49,12 @@ pub enum CopyError {
     /// The source cannot be read, or the copy not be written.
     #[error("copying the ledger: {0}; nothing was kept")]
     Ledger(#[from] LedgerError),
+    /// There is nowhere to put them.
+    #[error(
+        "settled days of the ledger are in an archive, and the new place has none; name one in a configuration \
+         (ledger.archive) and the configuration with --to-config"
+    )]
+    NoArchive,
     /// What was copied does not hold.
     #[error(
         "what was copied does not hold, and nothing was kept: {}; look at the source with `defray db verify`",
@@ -77,12 +85,16 @@ impl Ledger {
     /// Copies all of it to a place where there is no ledger yet.
     pub async fn copy_to(&self, target: &Location) -> Result<Copied, CopyError> {
         let tables = tables::all().await?;
-        match (&target.0, &self.inner.pools) {
+        let archive = target.archive().map(|place| place.open());
+        let archive = archive.as_ref();
+        match (&target.place, &self.inner.pools) {
             (Place::Directory(path), Pools::Sqlite { readers, .. }) => {
-                directory::of_file(self, readers, path, &tables).await
+                directory::of_file(self, readers, path, archive, &tables).await
             }
-            (Place::Directory(path), Pools::Postgres(_)) => directory::of_rows(self, path, &tables).await,
-            (Place::Server(options), _) => server::of_rows(self, options, target, &tables).await,
+            (Place::Directory(path), Pools::Postgres(_)) => {
+                directory::of_rows(self, path, archive, &tables).await
+            }
+            (Place::Server(options), _) => server::of_rows(self, options, target, archive, &tables).await,
         }
     }
 
@@ -94,8 +106,12 @@ impl Ledger {
 }
 
 /// Looks through a copy that is not yet a ledger.
-async fn prove(tx: &mut Transaction, tables: &[tables::Table]) -> Result<Inspection, CopyError> {
-    let inspection = inspect::inspect(tx, tables).await?;
+async fn prove(
+    tx: &mut Transaction,
+    archive: Option<&Archive>,
+    tables: &[tables::Table],
+) -> Result<Inspection, CopyError> {
+    let inspection = inspect::inspect(tx, archive, tables).await?;
     if inspection.faults.is_empty() { Ok(inspection) } else { Err(CopyError::Faulty(inspection.faults)) }
 }
 

@@ -145,6 +145,44 @@ pub enum LedgerError {
         "the ledger is damaged: {0}; restore the last backup; hours that the metrics store still holds are measured again"
     )]
     Corrupt(String),
+    /// A file of the archive cannot be read or written, for now.
+    #[error(
+        "the file {file} of the archive {archive} cannot be read or written: {reason}; check its address, its \
+         credentials and that it answers; nothing recorded is lost"
+    )]
+    Archive {
+        /// Its name.
+        file: String,
+        /// Where.
+        archive: String,
+        /// What was said.
+        reason: String,
+    },
+    /// A file that was entered is not there.
+    #[error(
+        "the file {file} is not in the archive {archive}; put it back from a backup or an older version of the \
+         object: the rows of its hours are nowhere else"
+    )]
+    NotArchived {
+        /// Its name.
+        file: String,
+        /// Where it should be.
+        archive: String,
+    },
+    /// Its rows were let go of.
+    #[error(
+        "the rows of {cluster} {hour} are pruned, as ledger.prune_after_days of the configuration says: what is left of \
+         them is their digest; a backup from before has them"
+    )]
+    Pruned {
+        /// The cluster.
+        cluster: ClusterName,
+        /// The hour.
+        hour: Hour,
+    },
+    /// Rows of an hour are in an archive that nobody named.
+    #[error("the rows of settled hours are in an archive; name it (ledger.archive of the configuration)")]
+    NoArchive,
     /// Ownership is observed in the order of time.
     #[error(
         "{cluster} was observed at {last}, which is later than now: the clock went back, or it was ahead then; nothing was changed. Check time synchronisation: if the clock is wrong now, set it; if it was wrong then, ownership is observed again from {last} on, or restore the backup from before"

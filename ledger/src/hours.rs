@@ -8,6 +8,7 @@ use defray_pricing::names::ClusterName;
 use defray_pricing::time::{Hour, HourRange};
 use defray_pricing::usage::{Minutes, Source, UsageHour};
 
+use crate::archive::{Archive, FileName};
 use crate::backend::args;
 use crate::chain::{self, Head};
 use crate::codec::usage as codec;
@@ -16,6 +17,7 @@ use crate::transaction::Transaction;
 use crate::{Ledger, LedgerError, Scope, WriteGuard};
 
 mod missing;
+mod prune;
 mod read;
 
 pub use missing::Missing;
@@ -221,15 +223,52 @@ async fn append(tx: &mut Transaction, hour: Prepared, head: Head) -> Result<(Rec
     Ok((Recorded { cluster, hour, revision, changed: true }, head))
 }
 
-/// Reads one revision and proves that it is what was recorded: its bytes, then what they say.
+/// Reads one revision, from wherever it is, and proves that it is what was recorded.
 pub(crate) async fn load(
     tx: &mut Transaction,
+    archive: Option<&Archive>,
     cluster: &ClusterName,
     hour: Hour,
     revision: u32,
     content: Digest,
     blob: Digest,
 ) -> Result<UsageHour, LedgerError> {
+    if let Some(usage) = load_kept(tx, cluster, hour, revision, content, blob).await? {
+        return Ok(usage);
+    }
+    let damaged = |what: &str| LedgerError::Corrupt(format!("{cluster} {hour} revision {revision}: {what}"));
+    let key = args![cluster.as_str(), hour.index(), revision];
+    let pruned = "SELECT 1 FROM pruned_hours WHERE cluster = $1 AND hour = $2 AND revision = $3";
+    if tx.fetch_one(pruned, key.clone()).await?.is_some() {
+        return Err(LedgerError::Pruned { cluster: cluster.clone(), hour });
+    }
+    let row = tx
+        .fetch_one(
+            "SELECT f.day, f.digest, a.part FROM archived_hours a JOIN archive_files f ON f.digest = a.digest \
+             WHERE a.cluster = $1 AND a.hour = $2 AND a.revision = $3",
+            key,
+        )
+        .await?;
+    let mut row = row.ok_or_else(|| damaged("its rows are gone"))?;
+    let file = FileName { day: row.text()?, digest: row.digest()? };
+    let part = row.number("a part of a file")?;
+    let file = archive.ok_or(LedgerError::NoArchive)?.get(&file).await?;
+    let usage = codec::read_part(cluster.clone(), hour, file, part)?;
+    if codec::digest(&usage)? != content {
+        return Err(damaged("its rows in the archive do not match their digest"));
+    }
+    Ok(usage)
+}
+
+/// Reads one revision whose rows are in the database: proves its bytes, then what they say.
+pub(crate) async fn load_kept(
+    tx: &mut Transaction,
+    cluster: &ClusterName,
+    hour: Hour,
+    revision: u32,
+    content: Digest,
+    blob: Digest,
+) -> Result<Option<UsageHour>, LedgerError> {
     let damaged = |what: &str| LedgerError::Corrupt(format!("{cluster} {hour} revision {revision}: {what}"));
     let row = tx
         .fetch_one(
@@ -237,7 +276,8 @@ pub(crate) async fn load(
             args![cluster.as_str(), hour.index(), revision],
         )
         .await?;
-    let bytes = row.ok_or_else(|| damaged("its rows are gone"))?.bytes()?;
+    let Some(mut row) = row else { return Ok(None) };
+    let bytes = row.bytes()?;
     if Digest::of(&bytes) != blob {
         return Err(damaged("its bytes do not match their digest"));
     }
@@ -245,5 +285,5 @@ pub(crate) async fn load(
     if codec::digest(&usage)? != content {
         return Err(damaged("its rows do not match their digest"));
     }
-    Ok(usage)
+    Ok(Some(usage))
 }

@@ -3,6 +3,7 @@
 
 use defray_pricing::digest::Digest;
 
+use crate::archive::Archive;
 use crate::backend::{Running, Value, args};
 use crate::chain::Reach;
 use crate::tables::Table;
@@ -26,8 +27,10 @@ pub struct Fault {
 pub struct Inspection {
     /// Rows of every table.
     pub rows: u64,
-    /// Revisions of hours whose rows were read.
+    /// Revisions of hours, in the chain.
     pub revisions: u64,
+    /// How many of them are there by their digest only.
+    pub pruned: u64,
     /// Days of charges.
     pub days: u64,
     /// Versions of months.
@@ -44,21 +47,25 @@ impl Ledger {
     pub async fn inspect(&self, scope: &Scope) -> Result<Inspection, LedgerError> {
         scope.whole("an inspection of the ledger")?;
         let tables = tables::all().await?;
-        inspect(&mut self.read().await?, &tables).await
+        inspect(&mut self.read().await?, self.inner.archive.as_ref(), &tables).await
     }
 }
 
-pub(crate) async fn inspect(tx: &mut Transaction, tables: &[Table]) -> Result<Inspection, LedgerError> {
+pub(crate) async fn inspect(
+    tx: &mut Transaction,
+    archive: Option<&Archive>,
+    tables: &[Table],
+) -> Result<Inspection, LedgerError> {
     let mut faults = Vec::new();
     pages(tx, &mut faults).await?;
     references(tx, tables, &mut faults).await?;
-    let revisions = hours::inspect(tx, &mut faults).await?;
+    let (revisions, pruned) = hours::inspect(tx, archive, &mut faults).await?;
     found(closes::verify(tx, Reach::All).await, &mut faults, || "the closed months".to_owned())?;
     let days = amounts::days(tx, &mut faults).await?;
     let months = amounts::months(tx, &mut faults).await?;
     let summed = found(digest(tx, tables).await, &mut faults, || "the rows of all tables".to_owned())?;
     let (rows, digest) = summed.map_or((0, None), |(rows, digest)| (rows, Some(digest)));
-    Ok(Inspection { rows, revisions, days, months, digest, faults })
+    Ok(Inspection { rows, revisions, pruned, days, months, digest, faults })
 }
 
 /// The digest of every row, and how many there are.
@@ -161,6 +168,10 @@ fn found<T>(
 ) -> Result<Option<T>, LedgerError> {
     match result {
         Ok(value) => Ok(Some(value)),
+        Err(error @ (LedgerError::NotArchived { .. } | LedgerError::NoArchive)) => {
+            faults.push(Fault { place: place(), reason: error.to_string() });
+            Ok(None)
+        }
         Err(LedgerError::Corrupt(reason)) => {
             let place = place();
             let reason = reason.strip_prefix(&format!("{place}: ")).map(str::to_owned).unwrap_or(reason);

@@ -8,6 +8,7 @@ use std::fmt;
 use std::fs::File;
 use std::sync::Arc;
 
+mod archive;
 mod backend;
 mod books;
 mod chain;
@@ -33,6 +34,7 @@ mod scope;
 mod tables;
 mod transaction;
 
+pub use archive::{ArchiveError, ArchivePlace, ArchivedDay};
 pub use charges::{ChargeDay, DailyAmount, DailyTotal};
 pub use closes::{
     CloseFile, CloseRecord, Closed, ClosedHow, ClosedMonth, Closing, FrozenOwnership, PinnedHour,
@@ -64,6 +66,8 @@ pub struct Ledger {
 
 struct Inner {
     pools: Pools,
+    /// Where settled days are.
+    archive: Option<archive::Archive>,
     /// Keeps a second daemon out of the directory.
     _lock: Option<File>,
 }
@@ -102,7 +106,7 @@ impl Ledger {
         scope.whole("the chain of recorded hours")?;
         let mut tx = self.read().await?;
         closes::verify(&mut tx, chain::Reach::All).await?;
-        chain::verify(&mut tx, chain::Reach::All).await
+        chain::verify(&mut tx, self.inner.archive.as_ref(), chain::Reach::All).await
     }
 
     /// Finishes what is under way and closes every connection.

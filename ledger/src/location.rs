@@ -6,9 +6,18 @@ use std::str::FromStr;
 
 use sqlx::postgres::PgConnectOptions;
 
+use crate::archive::ArchivePlace;
+
+/// Where a ledger in a directory keeps its settled days, unless something else is said.
+const ARCHIVE: &str = "archive";
+
 /// A directory of its own with an embedded database, or a PostgreSQL database.
 #[derive(Clone)]
-pub struct Location(pub(crate) Place);
+pub struct Location {
+    pub(crate) place: Place,
+    /// Where settled days are, if it was said.
+    archive: Option<ArchivePlace>,
+}
 
 #[derive(Clone)]
 pub(crate) enum Place {
@@ -43,7 +52,7 @@ impl Location {
         }
         if text.starts_with("postgres://") || text.starts_with("postgresql://") {
             return PgConnectOptions::from_str(text)
-                .map(|options| Self(Place::Server(Box::new(options))))
+                .map(|options| Self { place: Place::Server(Box::new(options)), archive: None })
                 .map_err(|error| LocationError::Server(error.to_string()));
         }
         let scheme: String = text.chars().take_while(|c| *c != ':' && *c != '/').take(16).collect();
@@ -52,12 +61,29 @@ impl Location {
 
     /// An embedded database in a directory of its own.
     pub fn directory(path: impl AsRef<Path>) -> Self {
-        Self(Place::Directory(path.as_ref().to_owned()))
+        Self { place: Place::Directory(path.as_ref().to_owned()), archive: None }
+    }
+
+    /// The same ledger, whose settled days are there. Those of a directory are in its folder `archive`, unless
+    /// something else is said.
+    #[must_use]
+    pub fn with_archive(mut self, archive: ArchivePlace) -> Self {
+        self.archive = Some(archive);
+        self
+    }
+
+    /// Where settled days are, if anywhere.
+    pub fn archive(&self) -> Option<ArchivePlace> {
+        match (&self.archive, &self.place) {
+            (Some(archive), _) => Some(archive.clone()),
+            (None, Place::Directory(path)) => Some(ArchivePlace::directory(path.join(ARCHIVE))),
+            (None, Place::Server(_)) => None,
+        }
     }
 
     /// Whether several processes may have it open at once.
     pub const fn is_shared(&self) -> bool {
-        matches!(self.0, Place::Server(_))
+        matches!(self.place, Place::Server(_))
     }
 }
 
@@ -72,7 +98,7 @@ impl FromStr for Location {
 /// Without credentials.
 impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
+        match &self.place {
             Place::Directory(path) => write!(f, "sqlite://{}", path.display()),
             Place::Server(options) => write!(
                 f,

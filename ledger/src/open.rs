@@ -36,11 +36,18 @@ macro_rules! steps {
     };
 }
 
-pub(crate) const STEPS: [Step; 5] =
-    steps![(1, "ledger"), (2, "pods"), (3, "recovery"), (4, "reporting"), (5, "closes")];
+pub(crate) const STEPS: [Step; 7] = steps![
+    (1, "ledger"),
+    (2, "pods"),
+    (3, "recovery"),
+    (4, "reporting"),
+    (5, "closes"),
+    (6, "archive"),
+    (7, "retention")
+];
 
 /// The schema this release writes: the last of the steps.
-pub(crate) const SCHEMA: i64 = 5;
+pub(crate) const SCHEMA: i64 = 7;
 
 /// What may be done to have a ledger of this release's schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,11 +90,12 @@ impl Ledger {
     }
 
     async fn open_unproven(location: &Location, want: Want) -> Result<Self, OpenError> {
-        let (pools, lock) = match &location.0 {
+        let (pools, lock) = match &location.place {
             Place::Directory(path) => directory::open(path, location, want).await?,
             Place::Server(options) => (server::open(options, location, want).await?, None),
         };
-        Ok(Self { inner: Arc::new(Inner { pools, _lock: lock }) })
+        let archive = location.archive().map(|place| place.open());
+        Ok(Self { inner: Arc::new(Inner { pools, archive, _lock: lock }) })
     }
 
     /// It can be written, if it may be, and what it holds is what was recorded.
@@ -97,7 +105,7 @@ impl Ledger {
         }
         let mut tx = Transaction::new(self.inner.pools.begin_read().await?);
         closes::verify(&mut tx, Reach::Tail).await?;
-        chain::verify(&mut tx, Reach::Tail).await?;
+        chain::verify(&mut tx, None, Reach::Tail).await?;
         Ok(())
     }
 }

@@ -10,11 +10,14 @@ use crate::backend::{Fields, Value, refusal};
 use crate::error::LedgerError;
 
 /// Every table, whatever it refers to before it.
-const TABLES: [&str; 31] = [
+const TABLES: [&str; 36] = [
     HEAD,
     "chain_heads",
     "hours",
     "hour_blobs",
+    "archive_files",
+    "archived_hours",
+    INTENTS,
     "hour_coverage",
     "missing_hours",
     "observed_clusters",
@@ -39,6 +42,8 @@ const TABLES: [&str; 31] = [
     "close_ownership",
     "close_deltas",
     "close_files",
+    "pruned_hours",
+    "pruned_files",
     "books",
     "outbox",
     "disabled_endpoints",
@@ -46,6 +51,9 @@ const TABLES: [&str; 31] = [
 
 /// Who may write and how often somebody did: of this one database, and no part of what is remembered.
 const HEAD: &str = "ledger_head";
+
+/// What a daemon was about to write into its archive: a copy of the ledger must not think that it was about to.
+const INTENTS: &str = "archive_intents";
 
 /// Rows of a page; of a table that holds files, fewer.
 const PAGE: i64 = 500;
@@ -151,7 +159,12 @@ async fn describe(connection: &mut SqliteConnection, name: &str) -> Result<Table
 impl Table {
     /// Whether what it holds is remembered, and not only about this one database.
     pub(crate) fn is_content(&self) -> bool {
-        self.name != HEAD
+        self.name != HEAD && self.name != INTENTS
+    }
+
+    /// Whether a copy of the ledger has it.
+    pub(crate) fn is_copied(&self) -> bool {
+        self.name != INTENTS
     }
 
     fn names(&self, columns: impl Iterator<Item = usize>) -> String {

@@ -198,7 +198,7 @@ both! {
              DROP TRIGGER hour_blobs_no_delete; DROP TRIGGER hour_coverage_no_delete;";
         home.tamper(
             unprotected,
-            "DROP TRIGGER hours_append_only ON hours; DROP TRIGGER hour_blobs_append_only ON hour_blobs; \
+            "DROP TRIGGER hours_append_only ON hours; DROP TRIGGER hour_blobs_no_delete ON hour_blobs; \
              DROP TRIGGER hour_coverage_append_only ON hour_coverage;",
         )
         .await;

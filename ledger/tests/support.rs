@@ -80,6 +80,32 @@ impl Home {
         }
     }
 
+    /// The one number that a query answers with.
+    pub(crate) async fn count(&self, sql: &'static str) -> i64 {
+        match self {
+            Self::Directory(path) => {
+                let options =
+                    sqlx::sqlite::SqliteConnectOptions::new().filename(path.path().join("ledger.db"));
+                let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+                sqlx::query_scalar(sql).fetch_one(&pool).await.unwrap()
+            }
+            Self::Server(address) => {
+                let pool = sqlx::PgPool::connect(address).await.unwrap();
+                sqlx::query_scalar(sql).fetch_one(&pool).await.unwrap()
+            }
+        }
+    }
+
+    /// Leaves behind what a daemon leaves that was killed while it wrote a file of its archive.
+    pub(crate) async fn announce(&self, digest: &str, day: &str, since: DateTime<Utc>) {
+        let since = since.timestamp_micros();
+        let (sqlite, postgres) = (format!("x'{digest}'"), format!("'\\x{digest}'"));
+        let sql = |digest: &str| {
+            format!("INSERT INTO archive_intents (digest, day, since) VALUES ({digest}, '{day}', {since})")
+        };
+        self.tamper(String::leak(sql(&sqlite)), String::leak(sql(&postgres))).await;
+    }
+
     pub(crate) async fn tamper_same(&self, sql: &'static str) {
         self.tamper(sql, sql).await;
     }

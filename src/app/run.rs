@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::http;
 use crate::jobs::{
-    Bell, BookKeeper, CloseKeeper, Historian, Job, KnownPast, Looks, Memory, Observer, PodKeeper, Rater,
-    Remarks, Sampler, Told, Unwritten, Watched, drive,
+    Archivist, Bell, BookKeeper, Historian, Job, KnownPast, Looks, Memory, Observer, PodKeeper, Rater,
+    Remarks, Sampler, Unwritten, Watched, drive,
 };
 use crate::supervise::{Ended, OnError};
 
@@ -28,8 +28,8 @@ const PAST_EVERY: Duration = Duration::from_hours(1);
 const RATE_EVERY: Duration = Duration::from_mins(5);
 /// How often it is looked whether a report is due or waits to be sent again.
 const PUSH_EVERY: Duration = Duration::from_mins(1);
-/// How often it is looked whether a month is due to be closed.
-const CLOSE_EVERY: Duration = Duration::from_mins(5);
+/// How often it is looked whether days have settled.
+const ARCHIVE_EVERY: Duration = Duration::from_mins(15);
 /// How long after a failure a job runs again.
 const RETRY: Duration = Duration::from_secs(15);
 
@@ -71,6 +71,7 @@ impl App {
         self.start_rate(&bells);
         self.start_close(&bells, sampler);
         self.start_push(&bells);
+        self.start_archive();
         // After every job has said that it is waited for: who asks earlier would be told that all is well.
         self.start_http();
     }
@@ -272,6 +273,25 @@ impl App {
             drive(job.clone(), board.clone(), shared.clone(), stop, move || {
                 let pusher = pusher.clone();
                 async move { pusher.run().await }
+            })
+        });
+    }
+
+    fn start_archive(&self) {
+        let place = &self.config.ledger;
+        let after_days = place.archive.as_ref().map(|archive| archive.after_days);
+        if after_days.is_none() && place.prune_after_days.is_none() {
+            return;
+        }
+        let (shared, prune_after_days) = (self.shared.clone(), place.prune_after_days);
+        let archivist = Archivist { shared, after_days, prune_after_days };
+        let job = self.job("archive", ARCHIVE_EVERY, &Bell::new(), false);
+        let (board, shared) = (self.board.clone(), self.shared.clone());
+        self.shared.supervisor.spawn("archive", OnError::Stop, move |stop| {
+            let archivist = archivist.clone();
+            drive(job.clone(), board.clone(), shared.clone(), stop, move || {
+                let archivist = archivist.clone();
+                async move { archivist.run().await }
             })
         });
     }

@@ -43,7 +43,7 @@ pub(super) async fn run(
             say("backed up", &arguments.to.display().to_string(), &copied.map_err(failure)?)
         }
         Db::Restore(arguments) => {
-            let ledger = beside(&Location::directory(&arguments.from)).await?;
+            let ledger = beside(&backup(&arguments.from, &location)).await?;
             let copied = ledger.copy_to(&location).await;
             ledger.close().await;
             say("restored", &location.to_string(), &copied.map_err(failure)?)
@@ -64,6 +64,15 @@ fn place(from: &ReportSource, config: Option<&Config>) -> Result<Location, Failu
     match config {
         Some(config) => Ok(config.ledger.location.clone()),
         None => stored::location(from.data.as_deref().unwrap_or_default()),
+    }
+}
+
+/// A backup holds its settled days; a copy that was made before an upgrade leaves them where the ledger's are.
+fn backup(from: &Path, ledger: &Location) -> Location {
+    let backup = Location::directory(from);
+    match ledger.archive() {
+        Some(archive) if !from.join("archive").is_dir() => backup.with_archive(archive),
+        _ => backup,
     }
 }
 
@@ -106,9 +115,12 @@ async fn verify(location: &Location) -> Result<(), Failure> {
 }
 
 fn told(inspection: &Inspection) -> String {
-    let Inspection { rows, revisions, days, months, digest, .. } = inspection;
+    let Inspection { rows, revisions, pruned, days, months, digest, .. } = inspection;
+    let pruned = if *pruned > 0 { format!(" ({pruned} by digest only)") } else { String::new() };
     let digest = digest.map(|digest| format!("; digest of all rows {digest}")).unwrap_or_default();
-    format!("{revisions} revisions of hours, {days} days, {months} months, {rows} rows in all{digest}")
+    format!(
+        "{revisions} revisions of hours{pruned}, {days} days, {months} months, {rows} rows in all{digest}"
+    )
 }
 
 fn say(done: &str, place: &str, copied: &Copied) -> Result<(), Failure> {

@@ -27,7 +27,7 @@ fn full(folder: &Path) -> String {
         .unwrap();
     r#"
 billing: {time_zone: Europe/Berlin, report_name: platform}
-ledger: {location: data}
+ledger: {location: data, archive: {url: settled, after_days: 30}, prune_after_days: 800}
 price_book: [books/*.yaml]
 history: {since: "2026-08-31T22:00:00Z", settle: 10m, concurrency: 4, pause: 500ms}
 http: {listen: "0.0.0.0:9000", token_env: TOKEN}
@@ -85,7 +85,7 @@ clusters:
 fn every_problem_of_every_section_is_told_at_once() {
     let text = "\
 billing: {time_zone: Asia/Kolkata}
-ledger: {location: \"postgres://defray:hunter2@db/defray\"}
+ledger: {location: \"postgres://defray:hunter2@db/defray\", archive: {url: \"s3://key:hunter3@bucket\"}}
 history: {since: 2026-08-01, settle: soon}
 http: {listen: \"0.0.0.0:80\"}
 tenancy: {namespace_pattern: vcluster}
@@ -109,6 +109,7 @@ surprise: 1
         "1:22: billing.time_zone: in Asia/Kolkata the month",
         "1:1: `price_book` is missing",
         "ledger.location: the address holds a password (write the whole address into a file",
+        "ledger.archive.url: an archive is a directory or file:///directory, not a text that begins with `s3`",
         "history.since: `2026-08-01` is not the start of a full UTC hour",
         "history.settle: `soon` is not a duration",
         "http.listen: anybody who reaches 0.0.0.0:80 could read every cost (give readers a token",

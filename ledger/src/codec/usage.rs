@@ -15,7 +15,11 @@ use defray_pricing::usage::{
 };
 
 use super::{Columns, Flat, Stored};
+
+mod day;
+
 use crate::error::LedgerError;
+pub(crate) use day::{read_part, write_day};
 
 const T: usize = 7;
 const I: usize = 11;
@@ -74,6 +78,10 @@ pub(crate) fn canonical(mut hour: UsageHour) -> Result<UsageHour, LedgerError> {
 }
 
 pub(crate) fn write(hour: &UsageHour) -> Result<Vec<u8>, LedgerError> {
+    COLUMNS.write(&flat(hour), &[("cluster", hour.cluster.to_string()), ("hour", hour.hour.to_string())])
+}
+
+fn flat(hour: &UsageHour) -> Vec<Flat<'_, T, I>> {
     let mut rows = Vec::new();
     for row in &hour.compute {
         rows.push(compute(row));
@@ -107,7 +115,7 @@ pub(crate) fn write(hour: &UsageHour) -> Result<Vec<u8>, LedgerError> {
         flat.ints[MINUTES] = Some(i64::from(minutes.get()));
         flat
     }));
-    COLUMNS.write(&rows, &[("cluster", hour.cluster.to_string()), ("hour", hour.hour.to_string())])
+    rows
 }
 
 fn new<'a>(row: &'static str) -> Flat<'a, T, I> {

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteJournalMode, SqlitePoolOptions};
 
-use super::{Copied, CopyError, prove, rows, same};
+use super::{Copied, CopyError, archived, prove, rows, same};
+use crate::archive::Archive;
 use crate::backend::{Pools, refusal};
 use crate::error::LedgerError;
 use crate::location::Location;
@@ -21,6 +22,7 @@ pub(super) async fn of_file(
     source: &Ledger,
     readers: &SqlitePool,
     path: &Path,
+    archive: Option<&Archive>,
     tables: &[Table],
 ) -> Result<Copied, CopyError> {
     let making = Making::begin(path)?;
@@ -28,9 +30,12 @@ pub(super) async fn of_file(
     upgrade::vacuum(&mut reader, &making.part).await?;
     drop(reader);
     let pool = making.open(false).await?;
+    // What the ledger is about to write elsewhere, its copy is not.
+    sqlx::query("DELETE FROM archive_intents").execute(&pool).await.map_err(refusal)?;
     let pools = Pools::Sqlite { writer: pool.clone(), readers: pool };
     let mut copy = Transaction::new(pools.begin_read().await?);
-    let inspection = prove(&mut copy, tables).await?;
+    archived::copy(&mut copy, source.inner.archive.as_ref(), archive).await?;
+    let inspection = prove(&mut copy, archive, tables).await?;
     // Nothing was written since: then both must say the same.
     let mut now = source.read().await?;
     let compared = source.writes(&mut now).await? == source.writes(&mut copy).await?;
@@ -44,15 +49,21 @@ pub(super) async fn of_file(
 }
 
 /// Row by row, from another kind of database.
-pub(super) async fn of_rows(source: &Ledger, path: &Path, tables: &[Table]) -> Result<Copied, CopyError> {
+pub(super) async fn of_rows(
+    source: &Ledger,
+    path: &Path,
+    archive: Option<&Archive>,
+    tables: &[Table],
+) -> Result<Copied, CopyError> {
     let making = Making::begin(path)?;
     let pool = making.open(true).await?;
     migrate(|step| step.sqlite, &pool, &Location::directory(path)).await?;
     let pools = Pools::Sqlite { writer: pool.clone(), readers: pool };
     let mut into = Transaction::new(pools.begin_write().await?);
     let mut from = source.read().await?;
+    archived::copy(&mut from, source.inner.archive.as_ref(), archive).await?;
     let digest = rows::copy(&mut from, &mut into, tables).await?;
-    let inspection = prove(&mut into, tables).await?;
+    let inspection = prove(&mut into, archive, tables).await?;
     same(digest, &inspection)?;
     into.commit().await?;
     pools.close().await;

@@ -24,7 +24,7 @@ pub(super) async fn copy(
         into.execute(AssertSqlSafe(format!("DELETE FROM {}", table.name)), args![]).await?;
     }
     let mut sum = Sum::default();
-    for table in tables {
+    for table in tables.iter().filter(|table| table.is_copied()) {
         let target = table.into(server);
         if table.is_content() {
             sum.begin(table);

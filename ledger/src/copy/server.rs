@@ -2,8 +2,9 @@
 
 use sqlx::postgres::PgConnectOptions;
 
-use super::{Copied, CopyError, prove, rows, same};
+use super::{Copied, CopyError, archived, prove, rows, same};
 use crate::Ledger;
+use crate::archive::Archive;
 use crate::backend::{Running, refusal};
 use crate::location::Location;
 use crate::open::server::{Found, connect, look};
@@ -15,6 +16,7 @@ pub(super) async fn of_rows(
     source: &Ledger,
     options: &PgConnectOptions,
     target: &Location,
+    archive: Option<&Archive>,
     tables: &[Table],
 ) -> Result<Copied, CopyError> {
     let pool = connect(options, target).await?;
@@ -25,8 +27,9 @@ pub(super) async fn of_rows(
     migrate(|step| step.postgres, &mut making, target).await?;
     let mut into = Transaction::new(Running::Postgres(making));
     let mut from = source.read().await?;
+    archived::copy(&mut from, source.inner.archive.as_ref(), archive).await?;
     let digest = rows::copy(&mut from, &mut into, tables).await?;
-    let inspection = prove(&mut into, tables).await?;
+    let inspection = prove(&mut into, archive, tables).await?;
     same(digest, &inspection)?;
     into.commit().await?;
     pool.close().await;

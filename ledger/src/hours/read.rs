@@ -36,11 +36,12 @@ impl Ledger {
                 args![range.from.index(), range.until.index()],
             )
             .await?;
+        let archive = self.inner.archive.as_ref();
         let mut usage = Vec::with_capacity(rows.len());
         for mut row in rows {
             let (cluster, hour) = (ClusterName::from(row.text()?), Hour::from_index(row.int()?));
             let (revision, content, blob) = (row.number("revision")?, row.digest()?, row.digest()?);
-            usage.push((content, load(&mut tx, &cluster, hour, revision, content, blob).await?));
+            usage.push((content, load(&mut tx, archive, &cluster, hour, revision, content, blob).await?));
         }
         Ok(usage)
     }

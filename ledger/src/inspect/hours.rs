@@ -7,6 +7,7 @@ use defray_pricing::time::Hour;
 use defray_pricing::usage::{Minutes, Source};
 
 use super::{Fault, found};
+use crate::archive::Archive;
 use crate::backend::args;
 use crate::chain::{self, Reach};
 use crate::codec::usage::minutes;
@@ -17,11 +18,15 @@ use crate::transaction::Transaction;
 /// Revisions whose entries are read at once.
 const PAGE: i64 = 500;
 
-/// Says how many revisions were read.
-pub(super) async fn inspect(tx: &mut Transaction, faults: &mut Vec<Fault>) -> Result<u64, LedgerError> {
-    let mut read = 0;
+/// Says how many revisions there are, and how many of them by their digest only.
+pub(super) async fn inspect(
+    tx: &mut Transaction,
+    archive: Option<&Archive>,
+    faults: &mut Vec<Fault>,
+) -> Result<(u64, u64), LedgerError> {
+    let (mut read, mut pruned) = (0_u64, 0_u64);
     for cluster in chain::clusters(tx).await? {
-        let followed = chain::verify_cluster(tx, &cluster, Reach::Links).await;
+        let followed = chain::verify_cluster(tx, archive, &cluster, Reach::Links).await;
         found(followed, faults, || format!("the chain of {cluster}"))?;
         let mut after = 0;
         loop {
@@ -29,13 +34,17 @@ pub(super) async fn inspect(tx: &mut Transaction, faults: &mut Vec<Fault>) -> Re
             let Some(last) = entries.last() else { break };
             after = last.seq;
             for entry in entries {
-                let same = one(tx, &cluster, &entry).await;
+                let same = one(tx, archive, &cluster, &entry).await;
+                read = read.saturating_add(1);
+                if matches!(same, Err(LedgerError::Pruned { .. })) {
+                    pruned = pruned.saturating_add(1);
+                    continue;
+                }
                 found(same, faults, || format!("{cluster} {} revision {}", entry.hour, entry.revision))?;
-                read = u64::saturating_add(read, 1);
             }
         }
     }
-    Ok(read)
+    Ok((read, pruned))
 }
 
 struct Entry {
@@ -68,8 +77,13 @@ async fn entries(tx: &mut Transaction, cluster: &ClusterName, after: i64) -> Res
 }
 
 /// Its rows are what was recorded, and its entry of coverage says what they say.
-async fn one(tx: &mut Transaction, cluster: &ClusterName, entry: &Entry) -> Result<(), LedgerError> {
-    let usage = load(tx, cluster, entry.hour, entry.revision, entry.content, entry.blob).await?;
+async fn one(
+    tx: &mut Transaction,
+    archive: Option<&Archive>,
+    cluster: &ClusterName,
+    entry: &Entry,
+) -> Result<(), LedgerError> {
+    let usage = load(tx, archive, cluster, entry.hour, entry.revision, entry.content, entry.blob).await?;
     let rows = tx
         .fetch(
             "SELECT source, minutes FROM hour_coverage WHERE cluster = $1 AND hour = $2 AND revision = $3",
