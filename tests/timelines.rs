@@ -205,10 +205,11 @@ impl Story {
             clusters: self.clusters.iter().map(|cluster| ((*cluster).into(), Counts::default())).collect(),
             tenancy: self.rules.clone(),
             settle: Duration::from_mins(5),
+            forms: std::collections::BTreeMap::new(),
         };
         let stop = shared.supervisor.stopping();
         let (_sender, book) = watch::channel(Arc::new(book));
-        Rater { shared, ground, book, remarks: Remarks::default(), computed: Bell::new(), stop }
+        Rater { shared, ground, book, remarks: Remarks::default(), computed: vec![Bell::new()], stop }
             .run()
             .await
             .unwrap();

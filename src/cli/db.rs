@@ -5,7 +5,8 @@ use std::path::Path;
 use anyhow::Context;
 use defray_ledger::{Copied, CopyError, Inspection, Ledger, Location, OpenError, Scope};
 
-use super::{Db, Failure, ReportSource, output, stored};
+use super::db_commands::Db;
+use super::{Failure, ReportSource, output, stored};
 use crate::config::Config;
 
 impl Db {
