@@ -4,6 +4,7 @@
 //! So a restart needs no special path, a run too many changes nothing, and no job retries inside: its next
 //! run is the retry. The last result of each is on the [`Board`].
 
+mod again;
 mod archive;
 mod book;
 mod close;
@@ -34,6 +35,7 @@ use crate::telemetry::Metrics;
 
 pub use archive::Archivist;
 pub use book::{BookKeeper, ReadBook};
+pub use close::{CloseKeeper, Told};
 pub use cluster::{
     Cluster, Counted, Known, LeftOut, Measure, MeasuredHour, NotMeasured, ObjectKind, Observe, Observed,
     PodNews, Pods, Unbillable,

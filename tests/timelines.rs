@@ -209,7 +209,7 @@ impl Story {
         };
         let stop = shared.supervisor.stopping();
         let (_sender, book) = watch::channel(Arc::new(book));
-        Rater { shared, ground, book, remarks: Remarks::default(), computed: vec![Bell::new()], stop }
+        Rater { shared, ground, book, remarks: Remarks::default(), computed: Bell::new(), stop }
             .run()
             .await
             .unwrap();

@@ -9,10 +9,12 @@ use defray_ledger::{Ledger, Scope, WriteGuard};
 use defray_pricing::book::{PriceBook, Problem};
 use defray_pricing::estimate::Form;
 use defray_pricing::names::ClusterName;
+use defray_reports::Definitions;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::clock::Clock;
+use crate::closing::{Again, Closer};
 use crate::collect::kubernetes::{FieldPath, TenantSource};
 use crate::config::{self, Config};
 use crate::http::{self, NotReady, PushNow, Sources};

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::http;
 use crate::jobs::{
-    Archivist, Bell, BookKeeper, Historian, Job, KnownPast, Looks, Memory, Observer, PodKeeper, Rater,
-    Remarks, Sampler, Unwritten, Watched, drive,
+    Archivist, Bell, BookKeeper, CloseKeeper, Historian, Job, KnownPast, Looks, Memory, Observer, PodKeeper,
+    Rater, Remarks, Sampler, Told, Unwritten, Watched, drive,
 };
 use crate::supervise::{Ended, OnError};
 
@@ -30,6 +30,8 @@ const RATE_EVERY: Duration = Duration::from_mins(5);
 const PUSH_EVERY: Duration = Duration::from_mins(1);
 /// How often it is looked whether days have settled.
 const ARCHIVE_EVERY: Duration = Duration::from_mins(15);
+/// How often it is looked whether a month is due to be closed.
+const CLOSE_EVERY: Duration = Duration::from_mins(5);
 /// How long after a failure a job runs again.
 const RETRY: Duration = Duration::from_secs(15);
 

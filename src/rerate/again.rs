@@ -117,6 +117,7 @@ pub enum NotAgain {
 /// Looks at the hours of a month as they are rated: one after the other within a day, days in any order.
 pub trait Watch: Sized + Send + 'static {
     /// Another that looks for the same, at other days.
+    #[must_use]
     fn beside(&self) -> Self;
 
     /// Takes over what another saw.

@@ -195,7 +195,7 @@ version: '1'
 currency: EUR
 effective_from: 2026-01-01
 idle: {proportional: direct_cost}
-clusters: [{cluster: '*', per_year: 95000, weights: {cpu: 1, memory: 0}}]
+clusters: [{cluster: c, per_year: 95000, weights: {cpu: 1, memory: 0}}]
 pools:
   - {pool: compute-optimized, model: cost, node_hour: 0.42, weights: {cpu: 1, memory: 0}}
   - {pool: small, basis: quota, model: rate, cpu_core_hour: 0.04, memory_gib_hour: 0.005}

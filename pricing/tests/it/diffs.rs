@@ -113,9 +113,9 @@ fn reported(old: &PriceBook, new: &PriceBook) -> (Diff, Option<ReportedChange>) 
     (found, change)
 }
 
-fn side(currency: &str, rate: Option<&str>, amount: Option<&str>) -> Option<Reported> {
+fn side(currency: &str, rate: Option<&str>, amount: Option<&str>) -> Reported {
     let rate = rate.map(|rate| rate.parse().unwrap());
-    Some(Reported { currency: currency.parse().unwrap(), rate, amount: amount.map(money) })
+    Reported { currency: currency.parse().unwrap(), rate, amount: amount.map(money) }
 }
 
 /// `a` costs 20 EUR in both books: only the rate moved, and what comes of it.
@@ -125,8 +125,8 @@ fn a_rate_that_differs_between_the_books_shows_on_statement_and_lines() {
         reported(&reporting("10", "JPY", Some("160")), &reporting("10", "JPY", Some("163.52")));
     assert_eq!(found.total.difference, Money::ZERO);
     let change = change.unwrap();
-    assert_eq!(change.old, side("JPY", Some("160"), Some("3200")));
-    assert_eq!(change.new, side("JPY", Some("163.52"), Some("3270")));
+    assert_eq!(change.old, Some(side("JPY", Some("160"), Some("3200"))));
+    assert_eq!(change.new, Some(side("JPY", Some("163.52"), Some("3270"))));
     assert_eq!((change.difference, change.moved()), (Some(money("70")), true));
     let [line] = found.statements[0].lines.as_slice() else { panic!("{found:#?}") };
     assert_eq!((line.change.difference, line.reporting.unwrap().difference), (Money::ZERO, money("70")));
@@ -137,8 +137,8 @@ fn a_rate_that_differs_between_the_books_shows_on_statement_and_lines() {
 fn what_is_in_two_currencies_or_has_no_rate_is_shown_and_not_subtracted() {
     let yen = reporting("10", "JPY", Some("160"));
     for (new, expected) in [
-        (reporting("10", "KWD", Some("0.3345")), side("KWD", Some("0.3345"), Some("6.69"))),
-        (reporting("10", "JPY", None), side("JPY", None, None)),
+        (reporting("10", "KWD", Some("0.3345")), Some(side("KWD", Some("0.3345"), Some("6.69")))),
+        (reporting("10", "JPY", None), Some(side("JPY", None, None))),
         (at_price("10"), None),
     ] {
         let (found, change) = reported(&yen, &new);
@@ -158,7 +158,7 @@ fn a_statement_that_is_new_was_nothing_in_its_reporting_currency() {
     without.usage[0].compute.retain(|row| row.namespace.as_str() != "ns-a");
     let found = diff(&month(&book, &without), &month(&book, &two_tenants())).unwrap();
     let change = found.statements[0].reporting.clone().unwrap();
-    assert_eq!(change.old, side("JPY", None, Some("0")));
+    assert_eq!(change.old, Some(side("JPY", None, Some("0"))));
     assert_eq!(change.difference, Some(money("3200")));
 }
 

@@ -308,13 +308,12 @@ fn the_agreement_says_what_was_agreed() {
     );
 }
 
-#[test]
-fn what_exists_without_a_price_is_told() {
-    let book = book(include_str!("../../../books/reference.yaml"));
+/// What a month used of which the reference book prices a part.
+fn seen() -> Seen {
     let class =
         |pool: &str| PriceClass { pool: pool.into(), instance_type: "".into(), capacity_type: "".into() };
     let owned = NamespaceState { tenant: Some("a".into()), labels: BTreeMap::new() };
-    let seen = Seen {
+    Seen {
         classes: ["default", "web", "reserved"].map(|pool| ("eu".into(), class(pool))).into(),
         dedicated: [("eu".into(), "reserved".into())].into(),
         gpus: ["burst", "default"].map(|pool| ("eu".into(), class(pool), "amd.com/gpu".to_owned())).into(),
@@ -326,7 +325,13 @@ fn what_exists_without_a_price_is_told() {
         cost_centers: [].into(),
         namespaces: [(("eu".into(), "kube-system".into()), owned)].into(),
         counts_from: None,
-    };
+    }
+}
+
+#[test]
+fn what_exists_without_a_price_is_told() {
+    let book = book(include_str!("../../../books/reference.yaml"));
+    let seen = seen();
     let hours =
         |from: &str, until: &str| HourRange { from: from.parse().unwrap(), until: until.parse().unwrap() };
     let told = |hours| book.check(&seen, hours).iter().map(ToString::to_string).collect::<Vec<_>>();
