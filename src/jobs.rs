@@ -12,6 +12,7 @@ mod cluster;
 mod figures;
 mod halved;
 mod looks;
+mod lost;
 mod observe;
 mod past;
 mod plan;
@@ -41,6 +42,7 @@ pub use cluster::{
     PodNews, Pods, Unbillable,
 };
 pub use looks::Looks;
+pub use lost::Retentions;
 pub use observe::{Memory, Observer};
 pub use past::{Historian, KnownPast};
 pub use pods::{PodKeeper, Unwritten};

@@ -27,6 +27,7 @@ pub fn of_version(
         currency: record.statements.currency,
         coverage: coverage.map(|(cluster, coverage)| (cluster.clone(), covered(*coverage))).collect(),
         hours_missing: u64::from(record.hours_missing),
+        hours_lost: u64::from(record.hours_lost),
         book_versions: record.book_versions.clone(),
         book_digest: record.book_digest,
         demo,

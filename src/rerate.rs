@@ -4,8 +4,8 @@
 //! comes of it; the command line and the interface rate again to explain a month or to try another book,
 //! and keep nothing.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ pub use again::{NotAgain, Question, Rerate, StoredMonth, Unwatched, Watch};
 pub use anew::{Anew, charge_day, emptied};
 pub use astray::Stray;
 pub use frozen::pins;
-pub use month::{coverage, month_digest, versions};
+pub use month::{Unmeasured, coverage, month_digest, versions};
 pub use plan::{DayPlan, Plans, as_planned};
 pub use present::Present;
 pub use propose::Wishes;
@@ -72,6 +72,8 @@ pub struct View {
     pub tenancy: Arc<TenancyRules>,
     /// The hours of each cluster that have settled since it counts.
     pub ranges: Arc<BTreeMap<ClusterName, HourRange>>,
+    /// The hours of each cluster that no metrics store has any more.
+    pub lost: Arc<BTreeMap<ClusterName, BTreeSet<Hour>>>,
 }
 
 /// The recorded hours of a period, as far as they count.
@@ -122,7 +124,14 @@ impl Ground {
                 gone.insert(range);
             }
         }
-        Ok(View { book, timeline, tenancy: Arc::new(self.tenancy.clone()), ranges: Arc::new(ranges) })
+        let mut lost: BTreeMap<ClusterName, BTreeSet<Hour>> = BTreeMap::new();
+        for note in ledger.missing(&Scope::everything()).await? {
+            if note.lost_since.is_some() {
+                lost.entry(note.cluster).or_default().insert(note.hour);
+            }
+        }
+        let (tenancy, ranges, lost) = (Arc::new(self.tenancy.clone()), Arc::new(ranges), Arc::new(lost));
+        Ok(View { book, timeline, tenancy, ranges, lost })
     }
 }
 

@@ -222,10 +222,16 @@ metrics! {
         pub hours_recorded: Family<HourOutcome, Counter> => "defray_hours_recorded",
         /// The end of the latest recorded hour of a cluster, in seconds since 1970
         pub latest_hour: PerCluster => "defray_latest_hour_end_timestamp_seconds",
-        /// Hours of a cluster that ought to be recorded and are not
+        /// Hours of a cluster that ought to be recorded and are not, without those that are lost
         pub hours_missing: PerCluster => "defray_hours_missing",
         /// The start of the oldest missing hour of a cluster, in seconds since 1970; absent while none is missing
         pub oldest_missing: PerCluster => "defray_oldest_missing_hour_timestamp_seconds",
+        /// Hours of a cluster that are over and that its metrics store does not have any more: they never will be
+        /// measured
+        pub hours_lost: PerCluster => "defray_hours_lost",
+        /// What share of the time that a cluster's metrics store keeps samples has gone by since the oldest missing
+        /// hour began: beyond 1 hours are lost; absent while none is missing or the store does not say what it keeps
+        pub retention_used: Family<ClusterLabel, Amount> => "defray_missing_hours_retention_ratio",
         /// Growth of counters in recorded hours since the start that belongs to no one hour and is not billed,
         /// by quantity (`cpu_core_seconds`, `network_egress_bytes`) and reason: `gap` (across more than an hour
         /// without samples) or `first_seen` (what a counter stood at when it was first seen, where nothing proves

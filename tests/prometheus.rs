@@ -407,3 +407,33 @@ async fn check_names_what_is_missing_and_the_way_to_get_it() {
     assert_eq!(findings.len(), 1, "{findings:?}");
     assert!(findings[0].mend.as_deref().is_some_and(|mend| mend.contains("no Prometheus query API")));
 }
+
+/// What it says that it keeps, and from when on it has anything: so lost hours are told from missing ones.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_tells_how_far_back_it_reaches() {
+    let (two, three, victoria) =
+        tokio::join!(Prometheus::start(), Prometheus::three(), VictoriaMetrics::start());
+    let node = Series::new("kube_node_info", &[("job", "kube-state-metrics"), ("node", "a")]);
+    let history = [node.every(30, at(7), at(180), |_| 1.0)];
+    two.writer().write(&history).await;
+    three.writer().write(&history).await;
+    victoria.writer().write(&history).await;
+    let long_before = Hour::from_index(FIRST.index() - 24 * 30);
+    for (url, dialect, keeps) in [
+        (two.url(), Dialect::Prometheus, Some(3 * 365)),
+        (three.url(), Dialect::Prometheus, Some(3 * 365)),
+        (victoria.url(), Dialect::VictoriaMetrics, None),
+    ] {
+        let collector = collector(url, dialect);
+        assert_eq!(collector.keeps().await.map(|keeps| keeps.num_days()), keeps, "{url}");
+        let first = collector.first_sample(long_before).await.expect("an answer");
+        let first = first.map(|first| (first.timestamp() - at(0)).div_euclid(MINUTE));
+        assert_eq!(
+            first,
+            Some(10),
+            "{url}: the mark that the sample seven minutes after the hour began stands at"
+        );
+        let empty = collector.first_sample(Hour::from_index(FIRST.index() + 24 * 30)).await;
+        assert_eq!(empty.expect("an answer"), None, "{url}");
+    }
+}

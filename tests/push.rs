@@ -128,6 +128,7 @@ fn month(period: &str, cents: &[(&str, i128)]) -> MonthRecord {
         inputs: Digest::of(format!("{cents:?}").as_bytes()),
         coverage: BTreeMap::from([("prod-1".into(), Coverage { minutes: 600, of: 600 })]),
         hours_missing: 0,
+        hours_lost: 0,
         book_digest: Digest::of(b"book"),
         book_versions: vec!["2026-10.1".to_owned()],
         control: None,

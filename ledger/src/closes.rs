@@ -158,6 +158,8 @@ pub struct CloseRecord {
     pub engine_version: u32,
     /// Hours that had ended and were not measured, summed over clusters.
     pub hours_missing: u32,
+    /// Hours that no metrics store had any more, summed over clusters.
+    pub hours_lost: u32,
     /// The sum of its statements; none for who does not see everything.
     pub total: Option<Money>,
     /// Of everything it was made from, as the month was stored under.

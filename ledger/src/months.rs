@@ -38,6 +38,8 @@ pub struct MonthRecord {
     pub coverage: BTreeMap<ClusterName, Coverage>,
     /// Hours that have ended and are not measured, summed over clusters.
     pub hours_missing: u32,
+    /// Hours that no metrics store has any more and that are not among the missing, summed over clusters.
+    pub hours_lost: u32,
     /// The price book's.
     pub book_digest: Digest,
     /// The labels of the editions that were in force.
@@ -117,6 +119,8 @@ pub struct PeriodEntry {
     pub hours_measured: u32,
     /// Hours that had ended and were not measured when it was last computed, summed over clusters.
     pub hours_missing: u32,
+    /// Hours that were lost by then, summed over clusters.
+    pub hours_lost: u32,
     /// How much of the period each cluster was measured in when it was last computed.
     pub coverage: BTreeMap<ClusterName, Coverage>,
     /// Of what the statements were made from; none until it is first rated.

@@ -36,18 +36,19 @@ macro_rules! steps {
     };
 }
 
-pub(crate) const STEPS: [Step; 7] = steps![
+pub(crate) const STEPS: [Step; 8] = steps![
     (1, "ledger"),
     (2, "pods"),
     (3, "recovery"),
     (4, "reporting"),
     (5, "closes"),
     (6, "archive"),
-    (7, "retention")
+    (7, "retention"),
+    (8, "lost_hours")
 ];
 
 /// The schema this release writes: the last of the steps.
-pub(crate) const SCHEMA: i64 = 7;
+pub(crate) const SCHEMA: i64 = 8;
 
 /// What may be done to have a ledger of this release's schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -115,7 +115,7 @@ both! {
         let closed = close(&ledger, &guard, &month).await;
         assert_eq!((closed.version, closed.seq, closed.state()), (1, 1, PeriodState::Closed));
         assert_eq!((closed.inputs, closed.book_digest), (month.inputs, month.book_digest));
-        assert_eq!((closed.total, closed.hours_missing), (Some("44".parse().unwrap()), 3));
+        assert_eq!((closed.total, closed.hours_missing, closed.hours_lost), (Some("44".parse().unwrap()), 3, 2));
         assert_eq!((closed.by.as_str(), closed.reason.as_deref()), ("ann@example.com", None));
         ledger.close().await;
         drop(ledger);

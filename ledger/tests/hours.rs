@@ -143,6 +143,31 @@ both! {
         assert_eq!(missing.iter().map(|hour| hour.hour).collect::<Vec<_>>(), [at(2)]);
     }
 
+    /// Since when is kept, it is gone once a store has it after all, and a recorded hour is none.
+    async fn an_hour_is_lost_until_it_is_found_or_recorded(home: &Home) {
+        let ledger = home.open().await;
+        let guard = ledger.acquire().await.unwrap();
+        let day = now() + chrono::TimeDelta::days(1);
+        let noted = async || {
+            let missing = ledger.missing(&Scope::everything()).await.unwrap();
+            let brief = |note: defray_ledger::Missing| (note.hour, note.reason, note.next_try, note.lost_since);
+            missing.into_iter().map(brief).collect::<Vec<_>>()
+        };
+        for hour in [at(1), at(2)] {
+            ledger.note_missing(&guard, &cluster(), hour, "no data", now(), now()).await.unwrap();
+        }
+        let hours = [at(1), at(2), at(3)];
+        ledger.note_lost(&guard, &cluster(), &hours, "forgotten", now(), now()).await.unwrap();
+        ledger.note_lost(&guard, &cluster(), &hours, "twice", day, now()).await.unwrap();
+        ledger.put_off_lost(&guard, &cluster(), day).await.unwrap();
+        let lost = |hour| (hour, "forgotten".to_owned(), day, Some(now()));
+        assert_eq!(noted().await, [lost(at(1)), lost(at(2))], "the third was never missed");
+        ledger.note_found(&guard, &cluster(), &[at(2)], "there again", day).await.unwrap();
+        assert_eq!(noted().await, [lost(at(1)), (at(2), "there again".to_owned(), day, None)]);
+        ledger.record(&guard, vec![recorded(at(1), 1), recorded(at(2), 1)]).await.unwrap();
+        assert_eq!(noted().await, []);
+    }
+
     /// An hour that cannot even be tried has a reason and no tries; of hours that count no more nothing is noted.
     async fn an_hour_that_waits_has_a_reason_and_no_tries(home: &Home) {
         let ledger = home.open().await;

@@ -69,7 +69,8 @@ both! {
         ]);
         assert_eq!(periods[1].measured, [(cluster(), 2)].into());
         assert_eq!((periods[1].version, periods[1].state, periods[1].statements), (1, PeriodState::Open, 2));
-        assert_eq!((periods[1].hours_missing, periods[1].coverage[&cluster()].minutes), (3, 44_000));
+        assert_eq!((periods[1].hours_missing, periods[1].hours_lost), (3, 2));
+        assert_eq!(periods[1].coverage[&cluster()].minutes, 44_000);
     }
 
     /// Neither by us nor behind our back.

@@ -141,7 +141,7 @@ both! {
         drop(ledger);
         home.tamper_same("DELETE FROM _sqlx_migrations WHERE version > 1").await;
         let error = Ledger::open_existing(&home.location()).await.unwrap_err();
-        assert!(matches!(error, OpenError::OlderSchema { found: 1, known: 7, .. }), "{error}");
+        assert!(matches!(error, OpenError::OlderSchema { found: 1, known: 8, .. }), "{error}");
     }
 
     /// What it holds stays; of days it rated it is not known what was paid for, which is not zero.
@@ -255,7 +255,7 @@ async fn a_copy_is_kept_before_the_schema_is_brought_forward() {
     home.open().await.close().await;
     let kept = copies(folder.path()).remove(0);
     let name = kept.file_name().unwrap().to_str().unwrap().to_owned();
-    assert!(name.starts_with("schema-7-2"), "{name}");
+    assert!(name.starts_with("schema-8-2"), "{name}");
     // As it was: brought forward itself, it holds the hour.
     let copy = Ledger::open(&Location::directory(&kept)).await.unwrap();
     assert_eq!(copy.verify(&Scope::everything()).await.unwrap(), 1);

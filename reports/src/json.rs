@@ -69,6 +69,7 @@ fn head<E: std::error::Error + 'static>(month: &Month, out: &mut impl Write) -> 
             .map(|(cluster, coverage)| (cluster.as_str(), coverage.ratio()))
             .collect(),
         hours_missing: month.hours_missing,
+        hours_lost: month.hours_lost,
         price_book_versions: &month.book_versions,
         price_book_digest: month.book_digest.to_string(),
     };
@@ -91,6 +92,7 @@ struct Head<'a> {
     demo: bool,
     coverage: BTreeMap<&'a str, Option<String>>,
     hours_missing: u64,
+    hours_lost: u64,
     price_book_versions: &'a [String],
     price_book_digest: String,
 }

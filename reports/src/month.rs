@@ -85,6 +85,8 @@ pub struct Month {
     pub coverage: BTreeMap<ClusterName, Coverage>,
     /// Hours that ended and are not measured, over all clusters.
     pub hours_missing: u64,
+    /// Hours that no metrics store has any more and that never will be measured, over all clusters.
+    pub hours_lost: u64,
     /// The price book's editions that were in force, earliest first.
     pub book_versions: Vec<String>,
     /// The digest of the price book.

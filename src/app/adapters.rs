@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use defray_ledger::{Assumed, PodFact};
 use defray_pricing::names::{ClusterName, PriceClass};
 use defray_pricing::ownership::{Origin, Span, Timeline};
@@ -64,6 +64,16 @@ impl Measure for Metrics {
         Box::pin(self.collector.clock())
     }
 
+    fn retention(&self) -> BoxFuture<'_, Option<TimeDelta>> {
+        Box::pin(self.collector.keeps())
+    }
+
+    fn first_sample(&self, oldest: Hour) -> BoxFuture<'_, Result<Option<DateTime<Utc>>, NotMeasured>> {
+        Box::pin(
+            async move { self.collector.first_sample(oldest).await.map_err(|error| not_measured(&error)) },
+        )
+    }
+
     fn assumed(&self, before: HourRange) -> BoxFuture<'_, Result<Assumed, NotMeasured>> {
         Box::pin(async move {
             let asking: BoxFuture<'_, Result<Assumed, prometheus::MeasureError>> =
@@ -104,7 +114,8 @@ fn not_measured(error: &prometheus::MeasureError) -> NotMeasured {
         MeasureError::Unsettled { settled, .. } => Some(*settled),
         _ => None,
     };
-    NotMeasured { reason: error.to_string(), outage, not_before }
+    let empty = matches!(error, MeasureError::NoData(_));
+    NotMeasured { reason: error.to_string(), outage, not_before, empty }
 }
 
 /// What a span has to do with an hour, in the order in which it is believed about a node's class.

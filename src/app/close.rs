@@ -33,6 +33,8 @@ pub async fn keeper(config: &Config, ledger: Ledger, book: PriceBook) -> anyhow:
         concurrency: history.concurrency,
         pause: history.pause,
         past: KnownPast::default(),
+        retentions: crate::jobs::Retentions::default(),
+        only: None,
         looks: Looks::default(),
         observe: Bell::new(),
         recorded: Bell::new(),

@@ -110,7 +110,7 @@ impl Measure for Platform {
         Box::pin(async move {
             if self.lost().contains(hour) {
                 let reason = "the demo's metrics store was down and kept nothing of this hour".to_owned();
-                return Err(NotMeasured { reason, outage: false, not_before: None });
+                return Err(NotMeasured::because(reason));
             }
             Ok(self.usage(hour).into())
         })

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::http;
 use crate::jobs::{
     Archivist, Bell, BookKeeper, CloseKeeper, Historian, Job, KnownPast, Looks, Memory, Observer, PodKeeper,
-    Rater, Remarks, Sampler, Told, Unwritten, Watched, drive,
+    Rater, Remarks, Retentions, Sampler, Told, Unwritten, Watched, drive,
 };
 use crate::supervise::{Ended, OnError};
 
@@ -210,8 +210,10 @@ impl App {
             settle: history.settle,
             concurrency: history.concurrency,
             pause: history.pause,
+            only: None,
             past,
             looks,
+            retentions: Retentions::default(),
             observe: bells.observe.clone(),
             recorded: bells.rate.clone(),
             stop: self.shared.supervisor.stopping(),

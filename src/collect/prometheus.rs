@@ -25,6 +25,7 @@ mod measure;
 mod names;
 mod one_cluster;
 mod queries;
+mod reach;
 mod reading;
 mod settings;
 

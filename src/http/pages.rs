@@ -52,6 +52,7 @@ struct MonthRow {
     coverage: Option<String>,
     incomplete: bool,
     missing: u32,
+    lost: u32,
     statements: u32,
     rated: bool,
 }
@@ -166,6 +167,7 @@ fn month_row(entry: &PeriodEntry) -> Result<MonthRow, Error> {
         incomplete: coverage.as_deref().is_some_and(|coverage| coverage != "1.0000"),
         coverage: coverage.as_deref().map(percent),
         missing: entry.hours_missing,
+        lost: entry.hours_lost,
         statements: entry.statements,
         rated: entry.amount.is_some(),
     })

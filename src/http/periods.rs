@@ -38,6 +38,7 @@ struct Item {
     hours: u32,
     hours_measured: BTreeMap<String, u32>,
     hours_missing: u32,
+    hours_lost: u32,
     coverage: Option<String>,
     coverage_by_cluster: BTreeMap<String, Option<String>>,
     links: BTreeMap<&'static str, String>,
@@ -92,6 +93,7 @@ fn item(state: &State, entry: &PeriodEntry) -> Result<Item, Overflow> {
         hours: entry.hours,
         hours_measured: entry.measured.iter().map(|(name, hours)| (name.to_string(), *hours)).collect(),
         hours_missing: entry.hours_missing,
+        hours_lost: entry.hours_lost,
         coverage: coverage(entry)?,
         coverage_by_cluster: entry
             .coverage

@@ -26,6 +26,7 @@ struct Answer {
     currency: String,
     demo: bool,
     hours_missing: u64,
+    hours_lost: u64,
     coverage: Option<String>,
     /// Null where the book does not say what some nodes cost.
     paid: Option<String>,
@@ -118,6 +119,7 @@ fn answer(month: &Month, recovery: &Recovery) -> Result<Answer, Overflow> {
         currency: month.currency.to_string(),
         demo: month.demo,
         hours_missing: month.hours_missing,
+        hours_lost: month.hours_lost,
         coverage: month.whole_coverage()?.ratio(),
         paid: text(recovery.paid),
         charged: recovery.charged.to_string(),

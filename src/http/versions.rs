@@ -45,6 +45,7 @@ pub(super) struct Version {
     #[serde(rename = "engine_version")]
     engine: u32,
     hours_missing: u32,
+    hours_lost: u32,
     currency: String,
     amount: Option<String>,
     book_digest: String,
@@ -197,6 +198,7 @@ pub(super) async fn version(state: &State, scope: &Scope, closed: &ClosedMonth) 
         billing_zone: closed.zone.clone(),
         engine: closed.engine_version,
         hours_missing: closed.hours_missing,
+        hours_lost: closed.hours_lost,
         currency: currency.to_string(),
         amount: closed.total.map(|amount| amount.format(currency.exponent())),
         book_digest: closed.book_digest.to_string(),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use defray_ledger::{Assumed, Observation, PodFact, SeenPod};
 use defray_pricing::names::{ClusterName, Uid};
 use defray_pricing::ownership::{Span, Timeline};
@@ -143,6 +143,15 @@ pub struct NotMeasured {
     pub outage: bool,
     /// Not before this moment, where that is known.
     pub not_before: Option<DateTime<Utc>>,
+    /// The store answered, whole, and has nothing of the hour.
+    pub empty: bool,
+}
+
+impl NotMeasured {
+    /// A reason that says nothing of other hours nor of other times.
+    pub const fn because(reason: String) -> Self {
+        Self { reason, outage: false, not_before: None, empty: false }
+    }
 }
 
 /// What is remembered that measuring an hour needs. Nothing else is asked of anybody but the metrics store: the same
@@ -164,6 +173,17 @@ pub trait Measure: Send + Sync {
     /// What time it is by the metrics store's clock; none where that cannot be told.
     fn clock(&self) -> BoxFuture<'_, Option<DateTime<Utc>>> {
         Box::pin(std::future::ready(None))
+    }
+
+    /// How long the metrics store keeps samples, where it says so.
+    fn retention(&self) -> BoxFuture<'_, Option<TimeDelta>> {
+        Box::pin(std::future::ready(None))
+    }
+
+    /// The first moment of which the metrics store has anything of this cluster, looked for from before this hour on;
+    /// none if it has nothing, or cannot tell.
+    fn first_sample(&self, _oldest: Hour) -> BoxFuture<'_, Result<Option<DateTime<Utc>>, NotMeasured>> {
+        Box::pin(std::future::ready(Ok(None)))
     }
 
     /// Who owned what in hours before the cluster was observed, as far as the metrics store knows.

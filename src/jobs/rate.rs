@@ -191,8 +191,8 @@ impl Rater {
         if folded.is_none() && plans.iter().all(|plan| plan.hours.is_empty()) {
             return Ok(false);
         }
-        let (coverage, hours_missing) = coverage(view, period, entries)?;
-        let inputs = month_digest(&view.book, period, &plans, &coverage, hours_missing);
+        let (coverage, unmeasured) = coverage(view, period, entries)?;
+        let inputs = month_digest(&view.book, period, &plans, &coverage, unmeasured);
         if folded == Some(inputs) {
             return Ok(false);
         }
@@ -215,8 +215,16 @@ impl Rater {
         let book_versions = versions(&view.book, &plans);
         let book_digest = view.book.digest;
         let control = Some(control);
-        let month =
-            MonthRecord { statements, inputs, coverage, hours_missing, book_digest, book_versions, control };
+        let month = MonthRecord {
+            statements,
+            inputs,
+            coverage,
+            hours_missing: unmeasured.missing,
+            hours_lost: unmeasured.lost,
+            book_digest,
+            book_versions,
+            control,
+        };
         Ok(ledger.put_month(&self.shared.guard, month).await?)
     }
 }

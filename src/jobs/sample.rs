@@ -12,10 +12,13 @@ use futures::StreamExt;
 use tokio_util::sync::CancellationToken;
 
 use super::halved;
+use super::lost::Evidence;
 use super::plan::{back_off, order};
 use super::pods::tells_of;
 use super::runner::gist;
-use super::{Bell, Cluster, Known, KnownPast, LeftOut, Looks, MeasuredHour, NotMeasured, Shared, seconds};
+use super::{
+    Bell, Cluster, Known, KnownPast, LeftOut, Looks, MeasuredHour, NotMeasured, Retentions, Shared, seconds,
+};
 use crate::rerate::{hours_of, settled_until};
 use crate::telemetry::{ClusterLabel, HourOutcome, LeftOutLabel};
 
@@ -40,10 +43,14 @@ pub struct Sampler {
     pub concurrency: usize,
     /// How long to rest between past hours.
     pub pause: Duration,
+    /// None but these; none where all that is due is measured.
+    pub only: Option<HourRange>,
     /// Whose hours before the first observation can be measured.
     pub past: KnownPast,
     /// Why hours wait for an observation, or for a list of pods.
     pub looks: Looks,
+    /// How long their metrics stores keep samples.
+    pub retentions: Retentions,
     /// Rung when an hour waits until its cluster is observed.
     pub observe: Bell,
     /// Rung when hours were recorded.
@@ -57,7 +64,8 @@ struct Due {
     hours: Vec<Hour>,
     timeline: Arc<Timeline>,
     noted: BTreeMap<Hour, Missing>,
-    newest: Hour,
+    /// The hours that have settled.
+    range: HourRange,
 }
 
 /// What one cluster came to.
@@ -66,6 +74,7 @@ struct Tally {
     recorded: u32,
     failed: u32,
     missing: u64,
+    lost: usize,
     /// Why the run went wrong: nobody answers, or the newest hour could not be measured. A past hour that
     /// the store has forgotten is missing, and counted so, but no reason to be alarmed for ever.
     alarm: Option<String>,
@@ -82,10 +91,9 @@ impl Sampler {
         let mut wrong = Vec::new();
         for result in futures::future::join_all(runs).await {
             let (cluster, tally) = result?;
-            done.push(format!(
-                "{}: {} hours recorded, {} missing",
-                cluster.name, tally.recorded, tally.missing
-            ));
+            let lost = if tally.lost > 0 { format!(", {} lost", tally.lost) } else { String::new() };
+            let (recorded, missing) = (tally.recorded, tally.missing);
+            done.push(format!("{}: {recorded} hours recorded, {missing} missing{lost}", cluster.name));
             if let Some(reason) = tally.alarm {
                 wrong.push(format!("{}: {} hours not measured: {reason}", cluster.name, tally.failed));
             }
@@ -96,7 +104,8 @@ impl Sampler {
 
     async fn cluster(&self, cluster: &Cluster) -> anyhow::Result<Tally> {
         let mut tally = Tally::default();
-        let mut tried = BTreeSet::new();
+        let (mut tried, mut evidence) = (BTreeSet::new(), Evidence::default());
+        self.look_for_lost(cluster).await?;
         loop {
             let now = self.shared.present().await?.now;
             // Before the timeline: it may know more than this says, and not less.
@@ -107,9 +116,12 @@ impl Sampler {
             let ledger = &self.shared.ledger;
             let recorded = ledger.recorded_hours(&Scope::everything(), &cluster.name, range).await?;
             let noted = self.noted(cluster, range).await?;
-            let absent: BTreeSet<Hour> = range.iter().filter(|hour| !recorded.contains(hour)).collect();
-            self.show(cluster, &absent, recorded.last().copied());
-            tally.missing = u64::try_from(absent.len())?;
+            let is_lost =
+                |hour: &Hour| noted.get(hour).is_some_and(|note: &Missing| note.lost_since.is_some());
+            let (lost, absent): (BTreeSet<Hour>, BTreeSet<Hour>) =
+                range.iter().filter(|hour| !recorded.contains(hour)).partition(is_lost);
+            self.show(cluster, &absent, lost.len(), recorded.last().copied());
+            (tally.missing, tally.lost) = (u64::try_from(absent.len())?, lost.len());
             let first = self.first_measurable(cluster, &timeline, range.from);
             let listed = ledger.pods_listed(&Scope::everything(), &cluster.name).await?;
             let covers = |at, hour: &Hour| tells_of(at, *hour, self.settle, now);
@@ -120,6 +132,7 @@ impl Sampler {
                 |hour: &Hour| covers(observed, hour) && (cluster.pods.is_none() || covers(listed, hour));
             if tried.is_empty() {
                 let unseen = absent.iter().filter(|hour| !covers(observed, hour)).copied().collect();
+                self.show_retention(cluster, absent.first().copied()).await;
                 self.note_waiting(cluster, &noted, unseen, OBSERVED, self.looks.observing(&cluster.name))
                     .await?;
                 let unlisted =
@@ -131,17 +144,18 @@ impl Sampler {
                 cluster.accepted.contains(&note.hour) && note.reason.starts_with(halved::PARKED)
             };
             let is_later = |note: &Missing| note.next_try > now && !is_accepted(note);
-            let waits =
-                |hour: &Hour| *hour < first || !is_known(hour) || noted.get(hour).is_some_and(is_later);
+            let waits = |hour: &Hour| {
+                let is_wanted = self.only.is_none_or(|only| only.contains(*hour));
+                !is_wanted || *hour < first || !is_known(hour) || noted.get(hour).is_some_and(is_later)
+            };
             let due = absent.into_iter().filter(|hour| !tried.contains(hour) && !waits(hour)).collect();
             let batch: Vec<Hour> = order(due).into_iter().take(BATCH).collect();
             if batch.is_empty() || self.stop.is_cancelled() {
                 return Ok(tally);
             }
-            tried.extend(batch.iter().copied());
             let sizes = halved::Sizes::new(ledger, &cluster.name, recorded);
-            let due = Due { hours: batch, timeline, noted, newest: range.until.previous() };
-            if !self.batch(cluster, due, sizes, &mut tally).await? {
+            let due = Due { hours: batch, timeline, noted, range };
+            if !self.batch(cluster, due, sizes, (&mut tally, &mut tried, &mut evidence)).await? {
                 return Ok(tally);
             }
         }
@@ -191,19 +205,22 @@ impl Sampler {
         Ok(())
     }
 
-    /// Measures a batch; says whether there is sense in going on with the next.
+    /// Measures a batch, or the part of it before another hour has settled: what is live does not wait for what is
+    /// past. Says whether there is sense in going on with the next.
     async fn batch(
         &self,
         cluster: &Cluster,
         due: Due,
         mut sizes: halved::Sizes<'_>,
-        tally: &mut Tally,
+        (tally, seen, evidence): (&mut Tally, &mut BTreeSet<Hour>, &mut Evidence),
     ) -> anyhow::Result<bool> {
-        let Due { hours, timeline, noted, newest } = due;
+        let Due { hours, timeline, noted, range } = due;
+        let ends = cluster.counts.until;
         let measuring = hours.into_iter().map(|hour| self.measure(cluster, hour, &timeline));
         let mut measured = std::pin::pin!(futures::stream::iter(measuring).buffered(self.concurrency.max(1)));
         let mut outages = 0;
         while let Some((hour, result)) = measured.next().await {
+            seen.insert(hour);
             let result = match result? {
                 Ok(measured) => self.believe(cluster, measured, &timeline, &mut sizes).await?,
                 Err(failure) => Err(failure),
@@ -219,14 +236,21 @@ impl Sampler {
                     outages = if failure.outage { outages + 1 } else { 0 };
                     let tries = noted.get(&hour).map_or(0, |note| note.tries);
                     self.note(cluster, hour, tries, &failure).await?;
+                    if failure.empty {
+                        self.judge(cluster, hour, noted.get(&hour), (range.from, evidence)).await?;
+                    }
                     tally.failed += 1;
-                    if failure.outage || hour == newest {
+                    if failure.outage || hour == range.until.previous() {
                         tally.alarm = Some(failure.reason);
                     }
                 }
             }
             if outages >= OUTAGE || self.stop.is_cancelled() {
                 return Ok(false);
+            }
+            let settled = settled_until(self.shared.clock.now(), self.settle);
+            if ends.map_or(settled, |ends| ends.min(settled)) > range.until {
+                return Ok(true);
             }
         }
         Ok(true)
@@ -250,7 +274,7 @@ impl Sampler {
             );
             return Ok(Ok(measured));
         }
-        Ok(Err(NotMeasured { reason, outage: false, not_before: None }))
+        Ok(Err(NotMeasured::because(reason)))
     }
 
     pub(super) async fn measure(
@@ -360,10 +384,11 @@ impl Sampler {
         Ok(())
     }
 
-    fn show(&self, cluster: &Cluster, absent: &BTreeSet<Hour>, latest: Option<Hour>) {
+    fn show(&self, cluster: &Cluster, absent: &BTreeSet<Hour>, lost: usize, latest: Option<Hour>) {
         let label = ClusterLabel { cluster: cluster.name.to_string() };
         let metrics = &self.shared.metrics;
         metrics.hours_missing.get_or_create(&label).set(i64::try_from(absent.len()).unwrap_or(i64::MAX));
+        metrics.hours_lost.get_or_create(&label).set(i64::try_from(lost).unwrap_or(i64::MAX));
         match absent.first() {
             Some(oldest) => {
                 metrics.oldest_missing.get_or_create(&label).set(seconds(oldest.start()));

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use defray_ledger::{Assumed, Ledger, Location, Observation, Scope};
 use defray_pricing::book::{PriceBook, Source};
 use defray_pricing::names::{
@@ -31,6 +31,7 @@ mod doubts;
 mod ends;
 mod figures;
 mod halved;
+mod lost;
 mod pods;
 mod remarks;
 mod runs;
@@ -61,6 +62,11 @@ struct World {
     witness: Mutex<Option<DateTime<Utc>>>,
     /// Nobody says what time it is.
     is_mute: AtomicBool,
+    /// How long the metrics store says that it keeps samples, and from when on it has any.
+    keeps: Mutex<Option<TimeDelta>>,
+    first_sample: Mutex<Option<DateTime<Utc>>>,
+    /// Measuring an hour takes so long, and who observes meanwhile.
+    slow: Mutex<Option<(Observer, Duration)>>,
     /// Why the API server does not answer.
     unseen: Mutex<Option<String>>,
 }
@@ -69,8 +75,11 @@ impl Measure for World {
     fn measure(&self, hour: Hour, known: Known) -> BoxFuture<'_, Result<MeasuredHour, NotMeasured>> {
         Box::pin(async move {
             self.calls.fetch_add(1, Ordering::SeqCst);
-            let refuse =
-                |reason: &str, outage| NotMeasured { reason: reason.to_owned(), outage, not_before: None };
+            let refuse = |reason: &str, outage| NotMeasured {
+                outage,
+                empty: !outage,
+                ..NotMeasured::because(reason.to_owned())
+            };
             if self.down.load(Ordering::SeqCst) {
                 return Err(refuse("nobody answers", true));
             }
@@ -78,6 +87,11 @@ impl Measure for World {
                 return Err(refuse("no data", false));
             }
             self.measured.lock().unwrap().push(hour);
+            let slow = self.slow.lock().unwrap().clone();
+            if let Some((observer, takes)) = slow {
+                observer.shared.clock.advance(takes);
+                observer.run().await.unwrap();
+            }
             let pods = known.pods.into_iter().flatten().map(|pod| pod.fact.name);
             self.known.lock().unwrap().push((hour, pods.collect()));
             let left_out = self.left_out.lock().unwrap().clone();
@@ -98,6 +112,15 @@ impl Measure for World {
             let witness = self.witness.lock().unwrap().unwrap_or(DateTime::<Utc>::MAX_UTC);
             (!self.is_mute.load(Ordering::SeqCst)).then_some(witness)
         })
+    }
+
+    fn retention(&self) -> BoxFuture<'_, Option<TimeDelta>> {
+        let keeps = *self.keeps.lock().unwrap();
+        Box::pin(std::future::ready(keeps.filter(|_| !self.down.load(Ordering::SeqCst))))
+    }
+
+    fn first_sample(&self, _oldest: Hour) -> BoxFuture<'_, Result<Option<DateTime<Utc>>, NotMeasured>> {
+        Box::pin(std::future::ready(Ok(*self.first_sample.lock().unwrap())))
     }
 
     fn assumed(&self, _before: HourRange) -> BoxFuture<'_, Result<Assumed, NotMeasured>> {
@@ -258,8 +281,10 @@ async fn start(
         settle: SETTLE,
         concurrency: 1,
         pause: Duration::ZERO,
+        only: None,
         past,
         looks: looks.clone(),
+        retentions: Retentions::default(),
         observe: Bell::new(),
         recorded: Bell::new(),
         stop: stop.clone(),

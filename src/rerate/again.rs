@@ -17,7 +17,7 @@ use defray_pricing::statement::{MonthFacts, PeriodStatements, Statement};
 use defray_pricing::time::{BillingZone, Hour, Period};
 use defray_pricing::usage::UsageHour;
 
-use super::{DayPlan, Entries, Ground, Plans, Present, View, as_planned, coverage, month_digest};
+use super::{DayPlan, Entries, Ground, Plans, Present, Unmeasured, View, as_planned, coverage, month_digest};
 use crate::clock::Clock;
 use crate::supervise::{Ended, Supervisor};
 
@@ -251,12 +251,15 @@ impl Rerate {
         };
         let entries = Arc::new(entries);
         let plans = Arc::new(self.plan(&view, period, &entries).await?);
-        let (coverage, missing) = match &closed {
+        let (coverage, unmeasured) = match &closed {
             // How complete it was is kept with it.
-            Some(_) => (record.coverage.clone(), record.hours_missing),
+            Some(_) => {
+                let (missing, lost) = (record.hours_missing, record.hours_lost);
+                (record.coverage.clone(), Unmeasured { missing, lost })
+            },
             None => coverage(&view, period, &entries).map_err(NotAgain::Other)?,
         };
-        let inputs = month_digest(&view.book, period, &plans.days, &coverage, missing);
+        let inputs = month_digest(&view.book, period, &plans.days, &coverage, unmeasured);
         let current = record.inputs == inputs;
         Ok(StoredMonth { entry, record, view, entries, plans, current, closed })
     }

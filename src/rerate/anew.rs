@@ -89,12 +89,13 @@ impl Rerate {
             Ok::<_, NotRated>(statements)
         };
         let statements = self.supervisor.blocking("fold month anew", work).await??;
-        let (coverage, hours_missing) = coverage(&view, period, &entries).map_err(NotAgain::Other)?;
+        let (coverage, unmeasured) = coverage(&view, period, &entries).map_err(NotAgain::Other)?;
         let month = MonthRecord {
             statements,
-            inputs: month_digest(&view.book, period, &plans.days, &coverage, hours_missing),
+            inputs: month_digest(&view.book, period, &plans.days, &coverage, unmeasured),
             coverage,
-            hours_missing,
+            hours_missing: unmeasured.missing,
+            hours_lost: unmeasured.lost,
             book_digest: view.book.digest,
             book_versions: versions(&view.book, &plans.days),
             control: Some(control),

@@ -12,33 +12,43 @@ use defray_pricing::time::{Hour, HourRange, Period};
 
 use super::{DayPlan, Entries, View};
 
-/// How much of a period each cluster was measured in, and how many of its hours are missing.
+/// Hours that count and are not recorded, summed over clusters.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Unmeasured {
+    /// They may still be measured.
+    pub missing: u32,
+    /// No metrics store has them any more.
+    pub lost: u32,
+}
+
+/// How much of a period each cluster was measured in, and how many of its hours were not.
 pub fn coverage(
     view: &View,
     period: Period,
     entries: &Entries,
-) -> anyhow::Result<(BTreeMap<ClusterName, Coverage>, u32)> {
+) -> anyhow::Result<(BTreeMap<ClusterName, Coverage>, Unmeasured)> {
     let mut coverage = BTreeMap::new();
-    let mut missing: u32 = 0;
+    let mut unmeasured = Unmeasured::default();
     let period = view.book.zone.hours(period);
     for (cluster, range) in &*view.ranges {
         let (from, until) = (range.from.max(period.from), range.until.min(period.until));
         let hours = HourRange { from, until };
         let mut sum = Coverage { minutes: 0, of: u64::from(hours.len()) * 60 };
         for hour in hours.iter() {
-            match entries.get(&hour).and_then(|of| of.get(cluster)) {
-                Some(entry) => {
-                    let least = entry.coverage.values().min().map_or(0, |minutes| minutes.get());
-                    sum.minutes += u64::from(least);
-                }
-                None => missing = missing.checked_add(1).context("too many missing hours to count")?,
+            if let Some(entry) = entries.get(&hour).and_then(|of| of.get(cluster)) {
+                let least = entry.coverage.values().min().map_or(0, |minutes| minutes.get());
+                sum.minutes += u64::from(least);
+                continue;
             }
+            let is_lost = view.lost.get(cluster).is_some_and(|lost| lost.contains(&hour));
+            let count = if is_lost { &mut unmeasured.lost } else { &mut unmeasured.missing };
+            *count = count.checked_add(1).context("too many missing hours to count")?;
         }
         if !hours.is_empty() {
             coverage.insert(cluster.clone(), sum);
         }
     }
-    Ok((coverage, missing))
+    Ok((coverage, unmeasured))
 }
 
 /// Of everything a month is made from.
@@ -47,18 +57,22 @@ pub fn month_digest(
     period: Period,
     plans: &[DayPlan],
     coverage: &BTreeMap<ClusterName, Coverage>,
-    hours_missing: u32,
+    unmeasured: Unmeasured,
 ) -> Digest {
     let mut fields: Vec<Vec<u8>> = vec![
         ENGINE_VERSION.to_le_bytes().to_vec(),
         book.digest.as_bytes().to_vec(),
         period.to_string().into_bytes(),
-        hours_missing.to_le_bytes().to_vec(),
+        unmeasured.missing.to_le_bytes().to_vec(),
     ];
     fields.extend(plans.iter().map(|plan| plan.inputs.as_bytes().to_vec()));
     for (cluster, sum) in coverage {
         fields.push(cluster.as_str().as_bytes().to_vec());
         fields.push([sum.minutes.to_le_bytes(), sum.of.to_le_bytes()].concat());
+    }
+    // Months from before there were any keep their digest.
+    if unmeasured.lost > 0 {
+        fields.push(unmeasured.lost.to_le_bytes().to_vec());
     }
     Digest::of_fields(fields.iter().map(Vec::as_slice))
 }

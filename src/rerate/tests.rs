@@ -79,6 +79,7 @@ fn view(rules: &TenancyRules) -> View {
         timeline: Arc::new(timeline()),
         tenancy: Arc::new(rules.clone()),
         ranges: Arc::new(ranges()),
+        lost: Arc::default(),
     }
 }
 
@@ -183,7 +184,7 @@ fn a_credit_makes_the_month_another_and_none_of_its_days() {
         let view = View { book: Arc::new(book), ..view(&TenancyRules::default()) };
         let period = "2026-10".parse().unwrap();
         let days = view.plan(period, &Entries::new()).unwrap().days;
-        let month = month_digest(&view.book, period, &days, &BTreeMap::new(), 0);
+        let month = month_digest(&view.book, period, &days, &BTreeMap::new(), Unmeasured::default());
         (days, month)
     };
     let ((days, month), (same, other)) = (of(BOOK), of(&format!("{BOOK}{credit}")));

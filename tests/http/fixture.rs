@@ -329,6 +329,7 @@ async fn put_month(ledger: &Ledger, guard: &WriteGuard, month: &str, many_lines:
         inputs: Digest::of(month.as_bytes()),
         coverage: BTreeMap::from([("prod-1".into(), Coverage { minutes: 2879, of: 2880 })]),
         hours_missing: 1,
+        hours_lost: 0,
         book_digest: Digest::of(b"book"),
         book_versions: vec!["2026-09.1".to_owned()],
         control: Some(control),

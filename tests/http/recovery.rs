@@ -19,6 +19,7 @@ async fn a_month_tells_what_was_charged_beyond_what_was_paid_for() {
             "currency": "EUR",
             "demo": true,
             "hours_missing": 1,
+            "hours_lost": 0,
             "coverage": "0.9996",
             "paid": "1000",
             "charged": "1430.551000001",

@@ -24,7 +24,7 @@ struct Witness(Clock);
 impl Measure for Witness {
     fn measure(&self, _hour: Hour, _known: Known) -> BoxFuture<'_, Result<MeasuredHour, NotMeasured>> {
         let reason = "nothing is measured here".to_owned();
-        Box::pin(std::future::ready(Err(NotMeasured { reason, outage: false, not_before: None })))
+        Box::pin(std::future::ready(Err(NotMeasured::because(reason))))
     }
 
     fn clock(&self) -> BoxFuture<'_, Option<DateTime<Utc>>> {

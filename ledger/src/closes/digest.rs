@@ -118,6 +118,10 @@ pub(super) fn of_close(record: &CloseRecord) -> Result<Digest, LedgerError> {
         record.files,
         record.previous
     ]);
+    // Closes from before there were any keep their digest.
+    if record.hours_lost > 0 {
+        values.push(record.hours_lost.into());
+    }
     Ok(of(&values))
 }
 

@@ -80,6 +80,7 @@ pub(super) async fn freeze(
         zone: zone.name().to_owned(),
         engine_version,
         hours_missing: month.hours_missing,
+        hours_lost: month.hours_lost,
         total: Some(month.statements.amount),
         inputs: month.inputs,
         book_digest: month.book_digest,
@@ -160,12 +161,14 @@ async fn insert(tx: &mut Transaction, period: &str, record: &CloseRecord) -> Res
         record.deltas,
         record.files,
         record.previous,
-        record.digest
+        record.digest,
+        record.hours_lost
     ]);
     tx.insert(
         "closes (period, version, seq, closed_at, closed_by, how, forced_reason, restate_reason, zone, \
          engine_version, hours_missing, total_units, total_nanos, total_attos, inputs, book_digest, \
-         ownership_digest, hours_digest, statements_digest, deltas_digest, files_digest, previous, digest)",
+         ownership_digest, hours_digest, statements_digest, deltas_digest, files_digest, previous, digest, \
+         hours_lost)",
         vec![row],
     )
     .await

@@ -17,7 +17,8 @@ use crate::{Ledger, LedgerError, Scope, hours};
 
 pub(super) const COLUMNS: &str = "period, version, seq, closed_at, closed_by, how, forced_reason, \
      restate_reason, zone, engine_version, hours_missing, total_units, total_nanos, total_attos, inputs, \
-     book_digest, ownership_digest, hours_digest, statements_digest, deltas_digest, files_digest, previous, digest";
+     book_digest, ownership_digest, hours_digest, statements_digest, deltas_digest, files_digest, previous, digest, \
+     hours_lost";
 
 impl Ledger {
     /// Every close of this ledger, in the order they were made.
@@ -153,6 +154,7 @@ fn record(mut row: Fields) -> Result<ClosedMonth, LedgerError> {
         files: row.digest()?,
         previous: row.digest()?,
         digest: row.digest()?,
+        hours_lost: row.number("lost hours")?,
     }))
 }
 

@@ -1,4 +1,4 @@
-//! Hours that could not be measured yet.
+//! Hours that could not be measured yet, and those that never will be.
 
 use chrono::{DateTime, Utc};
 use defray_pricing::names::ClusterName;
@@ -9,21 +9,23 @@ use crate::instant::{instant, micros};
 use crate::transaction::Transaction;
 use crate::{Ledger, LedgerError, Scope, WriteGuard};
 
-/// An hour that could not be measured yet.
+/// An hour that is over and not recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Missing {
     /// The cluster.
     pub cluster: ClusterName,
     /// The hour.
     pub hour: Hour,
-    /// Why the last try failed.
+    /// Why the last try failed; of a lost hour, why it is known to be lost.
     pub reason: String,
     /// How often it was tried; never, of one that waits until its cluster or its pods are looked at.
     pub tries: u32,
     /// When it was first missed.
     pub first_seen: DateTime<Utc>,
-    /// When to try again.
+    /// When to try again; of a lost hour, when to look whether a metrics store has it after all.
     pub next_try: DateTime<Utc>,
+    /// Since when it is known that no metrics store has it any more; none while it may still be measured.
+    pub lost_since: Option<DateTime<Utc>>,
 }
 
 impl Ledger {
@@ -52,6 +54,50 @@ impl Ledger {
         tx.commit().await
     }
 
+    /// Notes that no metrics store has these missing hours any more, and why that is known, all in one transaction.
+    /// What is recorded, or was never missed, is not lost.
+    pub async fn note_lost(
+        &self,
+        guard: &WriteGuard,
+        cluster: &ClusterName,
+        hours: &[Hour],
+        reason: &str,
+        at: DateTime<Utc>,
+        look_again: DateTime<Utc>,
+    ) -> Result<(), LedgerError> {
+        let mut tx = self.write(guard).await?;
+        for hour in hours {
+            tx.execute(
+                "UPDATE missing_hours SET reason = $3, lost_since = $4, next_try = $5 \
+                 WHERE cluster = $1 AND hour = $2 AND lost_since IS NULL",
+                args![cluster.as_str(), hour.index(), reason, micros(at), micros(look_again)],
+            )
+            .await?;
+        }
+        tx.commit().await
+    }
+
+    /// Notes that a metrics store reaches back to these lost hours: they are missing again, and tried at once.
+    pub async fn note_found(
+        &self,
+        guard: &WriteGuard,
+        cluster: &ClusterName,
+        hours: &[Hour],
+        reason: &str,
+        at: DateTime<Utc>,
+    ) -> Result<(), LedgerError> {
+        let mut tx = self.write(guard).await?;
+        for hour in hours {
+            tx.execute(
+                "UPDATE missing_hours SET reason = $3, lost_since = NULL, next_try = $4 \
+                 WHERE cluster = $1 AND hour = $2 AND lost_since IS NOT NULL",
+                args![cluster.as_str(), hour.index(), reason, micros(at)],
+            )
+            .await?;
+        }
+        tx.commit().await
+    }
+
     /// Notes why hours cannot even be tried yet, all in one transaction. A reason that was noted before is replaced;
     /// how often an hour was tried stays.
     pub async fn note_waiting(
@@ -77,6 +123,22 @@ impl Ledger {
         tx.commit().await
     }
 
+    /// Says when to look again whether a metrics store has any lost hour of a cluster after all.
+    pub async fn put_off_lost(
+        &self,
+        guard: &WriteGuard,
+        cluster: &ClusterName,
+        look_again: DateTime<Utc>,
+    ) -> Result<(), LedgerError> {
+        let mut tx = self.write(guard).await?;
+        tx.execute(
+            "UPDATE missing_hours SET next_try = $2 WHERE cluster = $1 AND lost_since IS NOT NULL",
+            args![cluster.as_str(), micros(look_again)],
+        )
+        .await?;
+        tx.commit().await
+    }
+
     /// Forgets the notes on hours that do not count.
     pub async fn forget_missing(
         &self,
@@ -93,14 +155,15 @@ impl Ledger {
         tx.commit().await
     }
 
-    /// The hours that could not be measured yet, in the order of cluster, hour.
+    /// The hours that are over and not recorded, in the order of cluster, hour.
     pub async fn missing(&self, scope: &Scope) -> Result<Vec<Missing>, LedgerError> {
         scope.whole("the list of missing hours")?;
         let rows = self
             .read()
             .await?
             .fetch(
-                "SELECT cluster, hour, reason, tries, first_seen, next_try FROM missing_hours ORDER BY cluster, hour",
+                "SELECT cluster, hour, reason, tries, first_seen, next_try, lost_since FROM missing_hours \
+                 ORDER BY cluster, hour",
                 args![],
             )
             .await?;
@@ -113,6 +176,7 @@ impl Ledger {
                     tries: row.number("tries")?,
                     first_seen: instant(row.int()?)?,
                     next_try: instant(row.int()?)?,
+                    lost_since: row.int_or()?.map(instant).transpose()?,
                 })
             })
             .collect()

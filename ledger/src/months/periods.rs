@@ -19,7 +19,8 @@ impl Ledger {
         let mut periods = measured(&mut tx, zone).await?;
         let rows = tx
             .fetch(
-                "SELECT m.period, m.version, m.state, m.currency, m.inputs, m.hours_missing FROM months m \
+                "SELECT m.period, m.version, m.state, m.currency, m.inputs, m.hours_missing, m.hours_lost \
+                 FROM months m \
                  WHERE m.version = (SELECT MAX(n.version) FROM months n WHERE n.period = m.period)",
                 args![],
             )
@@ -32,6 +33,7 @@ impl Ledger {
             entry.currency = Some(row.parse("a currency")?);
             entry.inputs = Some(row.digest()?);
             entry.hours_missing = row.number("missing hours")?;
+            entry.hours_lost = row.number("lost hours")?;
             entry.amount = Some(defray_pricing::money::Money::ZERO);
             entry.coverage = read::coverage(&mut tx, &period.to_string(), entry.version).await?;
         }
@@ -52,6 +54,7 @@ fn unrated(period: Period, zone: BillingZone) -> PeriodEntry {
         measured: BTreeMap::new(),
         hours_measured: 0,
         hours_missing: 0,
+        hours_lost: 0,
         coverage: BTreeMap::new(),
         inputs: None,
     }

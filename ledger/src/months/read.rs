@@ -61,13 +61,15 @@ pub(crate) async fn load(
     let name = period.to_string();
     let row = tx
         .fetch_one(
-            "SELECT currency, inputs, hours_missing, book_digest FROM months WHERE period = $1 AND version = $2",
+            "SELECT currency, inputs, hours_missing, hours_lost, book_digest FROM months \
+             WHERE period = $1 AND version = $2",
             args![name.as_str(), version],
         )
         .await?;
     let Some(mut row) = row else { return Ok(None) };
     let currency = row.parse("a currency")?;
-    let (inputs, hours_missing, book_digest) = (row.digest()?, row.number("missing hours")?, row.digest()?);
+    let (inputs, hours_missing) = (row.digest()?, row.number("missing hours")?);
+    let (hours_lost, book_digest) = (row.number("lost hours")?, row.digest()?);
     let statements = statements(tx, scope, &name, version).await?;
     let amount = Money::sum(statements.iter().map(|statement| statement.amount))?;
     let month_level = month_level(tx, scope, &name, version).await?;
@@ -77,6 +79,7 @@ pub(crate) async fn load(
         inputs,
         coverage: coverage(tx, &name, version).await?,
         hours_missing,
+        hours_lost,
         book_digest,
         book_versions: books(tx, &name, version).await?,
         control,

@@ -40,16 +40,17 @@ pub(crate) async fn put_version(
     let name = month.statements.period.to_string();
     clear(tx, &name, version).await?;
     tx.execute(
-        "INSERT INTO months (period, version, state, currency, inputs, hours_missing, book_digest) \
-         VALUES ($1, $2, 'open', $3, $4, $5, $6) ON CONFLICT (period, version) DO UPDATE SET \
+        "INSERT INTO months (period, version, state, currency, inputs, hours_missing, hours_lost, book_digest) \
+         VALUES ($1, $2, 'open', $3, $4, $5, $6, $7) ON CONFLICT (period, version) DO UPDATE SET \
          currency = excluded.currency, inputs = excluded.inputs, hours_missing = excluded.hours_missing, \
-         book_digest = excluded.book_digest",
+         hours_lost = excluded.hours_lost, book_digest = excluded.book_digest",
         args![
             name.as_str(),
             version,
             month.statements.currency.code(),
             month.inputs,
             month.hours_missing,
+            month.hours_lost,
             month.book_digest
         ],
     )

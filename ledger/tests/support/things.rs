@@ -228,6 +228,7 @@ pub(crate) fn month(period: &str, inputs: &str, euros: i128) -> MonthRecord {
         inputs: Digest::of(inputs.as_bytes()),
         coverage: BTreeMap::from([(cluster(), Coverage { minutes: 44_000, of: 44_640 })]),
         hours_missing: 3,
+        hours_lost: 2,
         book_digest: Digest::of(b"book"),
         book_versions: vec!["2026-10.1".to_owned(), "2026-10.2".to_owned()],
         control: Some(control(euros.try_into().unwrap())),

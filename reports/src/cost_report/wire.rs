@@ -20,6 +20,9 @@ pub(super) struct Content {
     costs: Costs,
     currency: String,
     demo: bool,
+    /// Said only where there are any: what was sent before lost hours were known is not sent again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hours_lost: Option<u64>,
     hours_missing: u64,
     period: String,
     period_end: String,
@@ -46,7 +49,8 @@ impl Serialize for Body<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct as _;
         let content = self.content;
-        let mut body = serializer.serialize_struct("CostReport", 20)?;
+        let fields = if content.hours_lost.is_some() { 21 } else { 20 };
+        let mut body = serializer.serialize_struct("CostReport", fields)?;
         body.serialize_field("ContentDigest", self.digest)?;
         body.serialize_field("Corrects", &content.corrects)?;
         body.serialize_field("CostCenter", &content.cost_center)?;
@@ -54,6 +58,10 @@ impl Serialize for Body<'_> {
         body.serialize_field("Currency", &content.currency)?;
         body.serialize_field("Demo", &content.demo)?;
         body.serialize_field("GeneratedAt", &self.generated_at)?;
+        match &content.hours_lost {
+            Some(lost) => body.serialize_field("HoursLost", lost)?,
+            None => body.skip_field("HoursLost")?,
+        }
         body.serialize_field("HoursMissing", &content.hours_missing)?;
         body.serialize_field("Period", &content.period)?;
         body.serialize_field("PeriodEnd", &content.period_end)?;
@@ -134,6 +142,7 @@ impl Content {
             costs: Costs::new(month, statement)?,
             currency: month.currency.to_string(),
             demo: month.demo,
+            hours_lost: Some(month.hours_lost).filter(|lost| *lost > 0),
             hours_missing: month.hours_missing,
             period: month.period.to_string(),
             period_end: month.end(),

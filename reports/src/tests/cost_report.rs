@@ -92,6 +92,21 @@ fn only_content_moves_the_digest() {
 }
 
 #[test]
+fn lost_hours_are_said_where_there_are_any() {
+    let said = |lost: u64| {
+        let month = crate::Month { hours_lost: lost, ..month() };
+        let report = CostReport::new("prod", &month, &statements()[0]).unwrap();
+        let body = report.body(1, at("2026-11-01T02:00:00Z")).unwrap();
+        (
+            serde_json::from_slice::<Value>(&body).unwrap().get("HoursLost").cloned(),
+            report.content_digest().to_owned(),
+        )
+    };
+    assert_eq!((said(0).0, said(2).0), (None, Some(2.into())));
+    assert_ne!(said(0).1, said(2).1);
+}
+
+#[test]
 fn a_tenant_on_two_cost_centres_has_two_reports_and_no_names_collide() {
     let id = |tenant: &str, cost_center: &str| {
         crate::cost_report::report_id("prod", month().period, &tenant.into(), &cost_center.into())

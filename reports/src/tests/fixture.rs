@@ -27,6 +27,7 @@ pub(super) fn month() -> Month {
         ]
         .into(),
         hours_missing: 1,
+        hours_lost: 0,
         book_versions: vec!["2026-10.1".to_owned(), "2026-10.2".to_owned()],
         book_digest: Digest::of(b"book"),
         demo: false,

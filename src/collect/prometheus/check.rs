@@ -6,13 +6,14 @@ use defray_pricing::usage::Source;
 use super::Collector;
 use super::error::QueryError;
 use super::names::{MayBeAbsent, metric_annotation, metric_label};
+use super::reach;
 use super::settings::Dialect;
 use crate::collect::Finding;
 
 /// Clocks that differ by more than this measure hours that are not over.
 const SKEW_SECONDS: i64 = 30;
 /// Retention below this loses hours in an outage over a long weekend.
-const RETENTION_DAYS: u64 = 4;
+const RETENTION_DAYS: i64 = 4;
 
 /// A metric that a quantity needs.
 struct Need<'a> {
@@ -320,7 +321,7 @@ impl Collector {
         let Some(told) = told else {
             return Finding::fine(about, "the server does not tell; it must hold what an outage may miss");
         };
-        if days(told).is_some_and(|days| days < RETENTION_DAYS) {
+        if reach::retention(told).is_some_and(|keeps| keeps.num_days() < RETENTION_DAYS) {
             let mend = format!("keep at least {RETENTION_DAYS} days: --storage.tsdb.retention.time");
             return Finding::wrong(about, format!("{told}: an outage longer than that loses hours"), mend);
         }
@@ -340,20 +341,6 @@ fn skew(server: i64, now: DateTime<Utc>) -> Finding {
     }
     let message = format!("the server's clock is {skew} s from ours");
     Finding::wrong(about, message, "run NTP on both machines: hours are measured by the server's clock")
-}
-
-/// Whole days of `15d`, `1y`, `360h` and `15d or 10GiB`.
-fn days(text: &str) -> Option<u64> {
-    let time = text.split(" or ").next()?;
-    let (number, unit) = time.split_at(time.find(|c: char| !c.is_ascii_digit())?);
-    let number: u64 = number.parse().ok()?;
-    match unit.chars().next()? {
-        'h' => number.checked_div(24),
-        'd' => Some(number),
-        'w' => number.checked_mul(7),
-        'y' => number.checked_mul(365),
-        _ => None,
-    }
 }
 
 /// What to do about a query that gave no answer.
@@ -404,20 +391,6 @@ mod tests {
             let found = of(series, false);
             assert_eq!(found.ok, ok, "{found:?}");
             assert!(found.mend.is_some_and(|mend| mend.contains(allow)));
-        }
-    }
-
-    #[test]
-    fn retention_is_read_as_prometheus_writes_it() {
-        for (text, expected) in [
-            ("15d", Some(15)),
-            ("1y", Some(365)),
-            ("36h", Some(1)),
-            ("15d or 10GiB", Some(15)),
-            ("10GiB", None),
-            ("", None),
-        ] {
-            assert_eq!(days(text), expected, "{text}");
         }
     }
 }

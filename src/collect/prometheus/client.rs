@@ -214,7 +214,24 @@ impl Client {
         decode(&self.body(request.post_raw()).await?, Expected::Vector)
     }
 
-    /// A status endpoint that may not exist, for `check`.
+    /// The first step of a range at which a query has a value, in milliseconds since 1970.
+    pub(super) async fn first(
+        &self,
+        text: &str,
+        start: i64,
+        end: i64,
+        step: i64,
+    ) -> Result<Option<i64>, QueryError> {
+        let step = u32::try_from(step).map_err(|_| QueryError::Malformed(format!("a step of {step} s")))?;
+        let mut request = self.http.query_range(text, start, end, f64::from(step));
+        for (name, value) in self.dialect.params() {
+            request = request.query(name, value);
+        }
+        let series = decode(&self.body(request.post_raw()).await?, Expected::Matrix)?;
+        Ok(series.iter().flat_map(|series| &series.samples).map(|sample| sample.at).min())
+    }
+
+    /// A status endpoint that may not exist.
     pub(super) async fn status(&self, path: &str) -> Result<serde_json::Value, QueryError> {
         let mut url = self.http.base_url().clone();
         url.set_path(&format!("{}/{path}", url.path().trim_end_matches('/')));

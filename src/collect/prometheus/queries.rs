@@ -429,6 +429,11 @@ impl Queries<'_> {
         format!("last_over_time({}[1h])", selector.render())
     }
 
+    /// Every series of a metric.
+    pub(super) fn all(&self, source: Source, metric: &str) -> String {
+        self.on(source, metric).render()
+    }
+
     /// How many series of a metric had any sample in the last hour, with this label if one is named.
     pub(super) fn any(&self, source: Source, metric: &str, label: Option<&str>) -> String {
         let selector = self.on(source, metric);
