@@ -3,6 +3,7 @@
 //! The only place where rooms meet. Tests embed it, with a clock of their own, on port 0.
 
 mod adapters;
+mod backfill;
 mod build;
 mod check;
 mod close;
@@ -12,6 +13,7 @@ mod push;
 mod run;
 
 pub use adapters::connect;
+pub use backfill::{Backfill, Progress, Wanted, progress};
 use build::ground;
 pub use build::{App, NotStarted, Setup, configured_ground};
 pub use check::check;

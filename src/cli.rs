@@ -12,6 +12,7 @@ use defray_pricing::time::Period;
 
 use crate::telemetry::LogFormat;
 
+mod backfill;
 mod close;
 mod closing;
 mod daemon;
@@ -168,6 +169,20 @@ Examples:
   defray db verify --data /backup/defray-2026-11-21"
     )]
     Db(Db),
+    /// Measure past hours now, while no daemon does it
+    #[command(after_long_help = "\
+Measures every hour that counts and is not recorded, the newest first and then the oldest: what the daemon does by
+itself, as fast as `history.concurrency` and `history.pause` allow. A few hours are measured to say how long all of
+them will take, and then how far it is, again and again. It may be stopped or killed at any time: what is measured is
+kept, and the next run goes on from there. Hours that no metrics store has any more are lost, and said to be.
+
+From when on hours count, `history.since` or a cluster's `since` says. While a daemon holds the ledger it measures them
+itself, and this command only tells how far it is. Statements are made when the daemon runs again.
+
+Examples:
+  defray backfill --config defray.yaml
+  defray backfill --config defray.yaml --since 2026-08-01T00:00:00Z --until 2026-09-01T00:00:00Z --cluster prod-1")]
+    Backfill(backfill::Arguments),
     /// Close a billing month: from then on it changes only by a restatement
     #[command(after_long_help = "\
 Freezes the statements of a month that is over, with everything they were made from, and stores every report as it

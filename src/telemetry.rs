@@ -185,6 +185,7 @@ pub fn amount(money: Money) -> f64 {
 }
 
 type PerCluster = Family<ClusterLabel, Gauge>;
+type Ratio = Gauge<f64, std::sync::atomic::AtomicU64>;
 
 macro_rules! metrics {
     (
@@ -231,7 +232,7 @@ metrics! {
         pub hours_lost: PerCluster => "defray_hours_lost",
         /// What share of the time that a cluster's metrics store keeps samples has gone by since the oldest missing
         /// hour began: beyond 1 hours are lost; absent while none is missing or the store does not say what it keeps
-        pub retention_used: Family<ClusterLabel, Amount> => "defray_missing_hours_retention_ratio",
+        pub retention_used: Family<ClusterLabel, Ratio> => "defray_missing_hours_retention_ratio",
         /// Growth of counters in recorded hours since the start that belongs to no one hour and is not billed,
         /// by quantity (`cpu_core_seconds`, `network_egress_bytes`) and reason: `gap` (across more than an hour
         /// without samples) or `first_seen` (what a counter stood at when it was first seen, where nothing proves

@@ -10,6 +10,7 @@ use defray_ledger::{Ledger, Location};
 
 use crate::rated;
 
+mod backfill;
 mod closing;
 mod db;
 mod estimate;

@@ -22,6 +22,11 @@ pub(super) fn after(written: anyhow::Result<()>, verdict: Result<(), Failure>) -
     }
 }
 
+/// Says what goes on meanwhile, where it disturbs no result.
+pub(super) fn to_stderr(text: &str) -> anyhow::Result<()> {
+    io::stderr().lock().write_all(text.as_bytes()).context("writing to the standard error stream")
+}
+
 /// Writes a file whole or not at all: beside it first, then in its place.
 pub(super) fn to_file(
     path: &Path,

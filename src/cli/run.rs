@@ -6,8 +6,8 @@ use anyhow::Context;
 use defray_pricing::book::{PriceBook, Problem};
 
 use super::{
-    Check, Cli, Command, ConfigFile, Failure, Logging, PrintConfig, close, db, demo, estimate, explain,
-    output, periods, price, push, report, restate,
+    Check, Cli, Command, ConfigFile, Failure, Logging, PrintConfig, backfill, close, db, demo, estimate,
+    explain, output, periods, price, push, report, restate,
 };
 use crate::app::{self, App, NotStarted, Setup};
 use crate::clock::Clock;
@@ -88,6 +88,11 @@ pub(super) fn run(cli: Cli) -> Result<(), Failure> {
             let config = load(&file.config)?;
             log(&logging, Some(&config), "warn")?;
             wait(push::run(&config))
+        }
+        Command::Backfill(arguments) => {
+            let config = load(&arguments.config.config)?;
+            log(&logging, Some(&config), "error")?;
+            wait(backfill::run(&arguments, &config))
         }
         Command::PrintConfig(arguments) => print_config(&arguments),
         Command::Demo(arguments) => {

@@ -256,7 +256,7 @@ impl Rerate {
             Some(_) => {
                 let (missing, lost) = (record.hours_missing, record.hours_lost);
                 (record.coverage.clone(), Unmeasured { missing, lost })
-            },
+            }
             None => coverage(&view, period, &entries).map_err(NotAgain::Other)?,
         };
         let inputs = month_digest(&view.book, period, &plans.days, &coverage, unmeasured);

@@ -47,8 +47,13 @@ impl Rerate {
         let everything = Scope::everything();
         let FrozenOwnership { timeline, tenancy, hours } =
             self.ledger.close_ownership(&everything, closed).await?;
-        let view =
-            View { book, timeline: Arc::new(timeline), tenancy: Arc::new(tenancy), ranges: Arc::new(hours), lost: Arc::default() };
+        let view = View {
+            book,
+            timeline: Arc::new(timeline),
+            tenancy: Arc::new(tenancy),
+            ranges: Arc::new(hours),
+            lost: Arc::default(),
+        };
         let mut entries = Entries::new();
         for pinned in self.ledger.close_hours(&everything, closed).await? {
             let PinnedHour { cluster, hour, revision, digest } = pinned;
