@@ -231,14 +231,17 @@ impl Diff {
         Ok(self.newly_unpriced().next().is_some() || !self.above(threshold)?.is_empty())
     }
 
-    /// What moved by more than a threshold, up or down: the total (without a statement), statements.
+    /// What moved by more than a threshold, up or down, in whichever currency it is shown: the total (without a
+    /// statement), statements.
     pub fn above(&self, threshold: Threshold) -> Result<Vec<Option<&StatementDiff>>, Overflow> {
         let mut above = Vec::new();
         if threshold.is_below(self.total)? {
             above.push(None);
         }
         for statement in &self.statements {
-            if threshold.is_below(statement.change)? {
+            let reported =
+                statement.reporting.as_ref().map(|change| change.exceeds(threshold)).transpose()?;
+            if threshold.is_below(statement.change)? || reported == Some(true) {
                 above.push(Some(statement));
             }
         }

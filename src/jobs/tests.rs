@@ -591,20 +591,3 @@ async fn two_tenants_of_one_team_are_a_conflict_that_is_counted_until_one_is_gon
     assert_eq!(count(), 0);
     bench.close().await;
 }
-
-#[tokio::test]
-async fn a_wrong_price_book_leaves_the_last_good_one_in_force() {
-    let folder = tempfile::tempdir().unwrap();
-    let world = Arc::new(World::default());
-    let mut bench = start(folder.path(), &world, "2026-10-02T00:05:00Z", None, "2026-10-01").await;
-    bench.keeper.read = Arc::new(|| {
-        let wrong = Source { name: "b.yaml".to_owned(), text: "version: x\nsurprise: 1\n".to_owned() };
-        PriceBook::parse(std::slice::from_ref(&wrong), BillingZone::UTC).map(|book| (book, vec![wrong]))
-    });
-    let before = bench.rater.book.borrow().digest;
-    let told = bench.keeper.run().await.unwrap_err().to_string();
-    assert!(told.contains("the last good one stays in force") && told.contains("b.yaml:2:1"), "{told}");
-    assert_eq!(bench.rater.book.borrow().digest, before);
-    assert!(bench.shared.metrics.price_book_problems.get() > 1);
-    bench.close().await;
-}

@@ -1,6 +1,6 @@
 //! What differs in the reporting currencies of cost centres.
 
-use super::Change;
+use super::{Change, Threshold};
 use crate::Overflow;
 use crate::exchange::ExchangeRate;
 use crate::money::{Currency, Money};
@@ -81,6 +81,24 @@ impl ReportedChange {
             _ => None,
         };
         Ok(Some(Self { old, new, difference }))
+    }
+
+    /// Whether a person has to look at it: what was an amount is none any more or is in another currency, what is
+    /// new has no rate, or it moved by more than a threshold. An amount is one of the book's currency, so here it
+    /// is only asked whether anything may move at all.
+    pub fn exceeds(&self, threshold: Threshold) -> Result<bool, Overflow> {
+        let amount = |side: Option<Reported>| side.and_then(|side| side.amount);
+        match (amount(self.old), amount(self.new), self.currency()) {
+            (Some(old), Some(new), Some(_)) => {
+                let change = Change::of(old, new)?;
+                match threshold {
+                    Threshold::Amount(most) => Ok(most == Money::ZERO && change.difference != Money::ZERO),
+                    Threshold::Percent(_) => threshold.is_below(change),
+                }
+            }
+            (Some(_), _, _) => Ok(true),
+            (None, new, _) => Ok(new.is_none() && self.new.is_some() && self.old.is_none()),
+        }
     }
 
     /// The currency of both; none where they are in two, or one is in none.

@@ -31,7 +31,9 @@ pub(super) fn assumptions(joining: &Joining, edition: &Edition, seen: &Seen, per
         told.push(format!("of what misses to the minimum fee of {} it bears its part", proposal.cost_center));
     }
     told.extend(compute(joining));
-    told.extend(room(place, seen));
+    if proposal.cpu.is_some() || proposal.memory.is_some() {
+        told.extend(room(place, seen));
+    }
     if let (Some(_), Some(class)) = (proposal.storage, &place.storage) {
         told.push(format!("its volumes are as large as its quota, all month, of the storage class {class}"));
     }
@@ -57,20 +59,22 @@ fn known(seen: &Seen, period: Period) -> String {
 /// Where it runs, and what of that is billed.
 fn compute(joining: &Joining) -> Vec<String> {
     let Joining { proposal, place } = joining;
+    let asks = proposal.cpu.is_some() || proposal.memory.is_some();
     let mut told = Vec::new();
     match (&place.own, &place.shared) {
         (Some(own), _) => {
             told.push(format!("its own nodes are {own}, run all month, and everything it runs is on them"));
         }
-        (None, Some(shared)) if place.quota.as_ref().is_some_and(|quota| quota.pool == shared.pool) => {
+        (None, Some(shared))
+            if asks && place.quota.as_ref().is_some_and(|quota| quota.pool == shared.pool) =>
+        {
             told.push(format!("it is on shared nodes {shared}, where its quota is billed, used or not"));
         }
-        (None, Some(shared)) => {
+        (None, Some(shared)) if asks => {
             told.push(format!("it uses all of its quota all the time, on shared nodes {shared}"));
         }
-        (None, None) => {}
+        (None, _) => {}
     }
-    let asks = proposal.cpu.is_some() || proposal.memory.is_some();
     if let Some(quota) = place.quota.as_ref().filter(|_| asks)
         && (place.own.is_some() || place.shared.as_ref().is_some_and(|shared| shared.pool != quota.pool))
     {

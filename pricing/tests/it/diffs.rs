@@ -202,3 +202,17 @@ proptest! {
         prop_assert!(found.newly_unpriced().all(|line| line.key.kind == Kind::Unpriced));
     }
 }
+
+/// A book that moves only what is shown in a reporting currency is looked at by a person, too.
+#[test]
+fn a_threshold_holds_in_reporting_currencies() {
+    let over = |new: Option<&str>, threshold: &str| {
+        let (found, _) = reported(&reporting("10", "JPY", Some("160")), &reporting("10", "JPY", new));
+        found.fails(threshold.parse().unwrap()).unwrap()
+    };
+    assert!(!over(Some("160"), "0"));
+    assert!(over(Some("163.52"), "0"));
+    assert!(over(Some("163.52"), "2%") && !over(Some("163.52"), "3%"));
+    assert!(!over(Some("163.52"), "1"), "one of the book's currency, in which nothing moved");
+    assert!(over(None, "1000%"), "a rate that is lost refuses the close");
+}

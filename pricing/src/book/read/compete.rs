@@ -18,11 +18,10 @@ pub(super) fn tell<'p, 'd: 'p, T: 'p, K: Ord>(
     let mut before: BTreeMap<K, Vec<&Placed<'d, T>>> = BTreeMap::new();
     for entry in sorted {
         let earlier = before.entry(group(&entry.value)).or_default();
-        match earlier.iter().find_map(|first| clash(first, entry)) {
-            Some((message, mend)) => drop(entry.place.refuse(message, mend)),
-            // What was told is no measure for those after it.
-            None => earlier.push(entry),
+        if let Some((message, mend)) = earlier.iter().find_map(|first| clash(first, entry)) {
+            entry.place.refuse(message, mend);
         }
+        earlier.push(entry);
     }
 }
 

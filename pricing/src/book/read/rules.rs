@@ -142,15 +142,17 @@ pub(super) fn quota_is_for_one_pool(pools: &[Placed<'_, PoolPrice>]) {
 
 /// A namespace's cost is shared once.
 pub(super) fn namespaces_are_shared_once(costs: &[Placed<'_, SharedCost>]) {
-    let selected = |cost: &SharedCost| match &cost.what {
-        SharedWhat::Namespaces { names, labels } => (names.clone(), labels.clone()),
-        SharedWhat::Fixed(_) => (Vec::new(), BTreeMap::new()),
-    };
     compete::tell(
         costs,
         |_| (),
         |a, b| {
-            let ((theirs, few), (ours, many)) = (selected(&a.value), selected(&b.value));
+            let (
+                SharedWhat::Namespaces { names: theirs, labels: few },
+                SharedWhat::Namespaces { names: ours, labels: many },
+            ) = (&a.value.what, &b.value.what)
+            else {
+                return None;
+            };
             let (few, many) = if few.len() > many.len() { (many, few) } else { (few, many) };
             let mend = "a namespace is shared once: keep it in one entry";
             // Whatever carries all the labels of the one carries all of the other.
@@ -159,8 +161,15 @@ pub(super) fn namespaces_are_shared_once(costs: &[Placed<'_, SharedCost>]) {
                     format!("namespaces with these labels are already shared by the entry in {}", a.at());
                 return Some((message, mend));
             }
-            let name = ours.iter().find(|name| theirs.iter().any(|other| other.overlaps(name)))?;
-            Some((format!("namespaces like `{name}` are already shared by the entry in {}", a.at()), mend))
+            let twice: Vec<String> = ours
+                .iter()
+                .filter(|name| theirs.iter().any(|other| other.overlaps(name)))
+                .map(|name| format!("`{name}`"))
+                .collect();
+            (!twice.is_empty()).then(|| {
+                let names = twice.join(", ");
+                (format!("namespaces like {names} are already shared by the entry in {}", a.at()), mend)
+            })
         },
     );
 }

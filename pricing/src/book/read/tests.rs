@@ -87,6 +87,25 @@ fn an_entry_given_a_thousand_times_is_a_problem_each_and_the_first_are_told() {
     }
 }
 
+/// Every entry that competes is told, also one that competes with another that was told.
+#[test]
+fn what_competes_with_what_was_told_is_told_at_once() {
+    let text = "version: '1'\neffective_from: 2026-01-01\ncurrency: EUR\nidle: even\npools:\n\
+        - {pool: 'a*-', model: rate, cpu_core_hour: 1, memory_gib_hour: 1}\nshared_costs:\n\
+        - {name: A, namespaces: [a, x], policy: even}\n\
+        - {name: B, namespaces: [a, x, b], policy: even}\n\
+        - {name: C, namespaces: [b], policy: even}\n";
+    let problems = PriceBook::parse(&sources(text), berlin()).unwrap_err();
+    let told: Vec<String> = problems.iter().map(|problem| problem.message.clone()).collect();
+    assert_eq!(
+        told,
+        [
+            "namespaces like `a`, `x` are already shared by the entry in book.yaml:8",
+            "namespaces like `b` are already shared by the entry in book.yaml:9",
+        ]
+    );
+}
+
 #[test]
 fn good_books_are_read() {
     let books = files(&folder("books"), ".yaml");
