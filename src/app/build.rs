@@ -9,6 +9,7 @@ use defray_ledger::{Ledger, Scope, WriteGuard};
 use defray_pricing::book::{PriceBook, Problem};
 use defray_pricing::estimate::Form;
 use defray_pricing::names::ClusterName;
+use defray_pricing::time::BillingZone;
 use defray_reports::Definitions;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -108,6 +109,7 @@ impl App {
         let ledger = open(&config).await?;
         super::made_up::keep_apart(&ledger, &config.ledger.location.to_string(), demo).await?;
         one_currency(&ledger, &book).await?;
+        one_zone(&ledger, config.billing.zone).await?;
         let guard = take_over(&ledger).await?;
         ledger.put_book(&guard, book.digest, &sources).await.context("remembering the price book")?;
         let telemetry = Telemetry::new();
@@ -267,6 +269,24 @@ async fn one_currency(ledger: &Ledger, book: &PriceBook) -> Result<(), NotStarte
     refused.map_or(Ok(()), |problem| Err(NotStarted::Problems(vec![problem])))
 }
 
+/// In another zone the months that are closed would begin and end at other hours than they were closed with.
+pub(super) async fn one_zone(ledger: &Ledger, zone: BillingZone) -> Result<(), NotStarted> {
+    let closes = ledger.closes(&Scope::everything()).await.context("reading the closed months")?;
+    let refused = closes.last().and_then(|newest| other_zone(&newest.zone, zone));
+    refused.map_or(Ok(()), |problem| Err(NotStarted::Problems(vec![problem])))
+}
+
+fn other_zone(kept: &str, zone: BillingZone) -> Option<Problem> {
+    (zone.name() != kept).then(|| Problem {
+        file: "the configuration".to_owned(),
+        line: None,
+        column: None,
+        path: "billing.time_zone".to_owned(),
+        message: format!("the zone is {}, but the closed months of the ledger are in {kept}", zone.name()),
+        mend: format!("set it back to {kept}, or begin another ledger"),
+    })
+}
+
 fn not_ready(board: &Board) -> NotReady {
     let (board, beside) = (board.clone(), board.clone());
     NotReady::new(move || board.not_ready()).with_warnings(move || beside.warnings())
@@ -305,5 +325,14 @@ mod tests {
     #[test]
     fn a_proposal_is_read_by_the_paths_that_tenants_are_read_by() {
         assert_eq!(form(&TenantSource::default()), Form::default());
+    }
+
+    #[test]
+    fn another_zone_than_that_of_the_closed_months_is_refused() {
+        assert_eq!(other_zone("UTC", BillingZone::UTC), None);
+        let told = other_zone("Europe/Berlin", BillingZone::UTC).map(|problem| problem.to_string());
+        let expected = "the configuration: billing.time_zone: the zone is UTC, but the closed months of the ledger \
+                        are in Europe/Berlin (set it back to Europe/Berlin, or begin another ledger)";
+        assert_eq!(told.as_deref(), Some(expected));
     }
 }

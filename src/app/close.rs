@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use defray_ledger::Ledger;
-use defray_pricing::book::{PriceBook, Problem};
+use defray_pricing::book::{PriceBook, Problem, Source};
 use defray_reports::Definitions;
 use tokio::sync::watch;
 
+use super::NotStarted;
 use crate::clock::Clock;
 use crate::closing::{Again, Closer};
 use crate::config::Config;
@@ -17,9 +18,17 @@ use crate::supervise::Supervisor;
 use crate::telemetry::Telemetry;
 
 /// Takes over a ledger to close or restate a month in it, and connects to what measures.
-pub async fn keeper(config: &Config, ledger: Ledger, book: PriceBook) -> anyhow::Result<CloseKeeper> {
+pub async fn keeper(
+    config: &Config,
+    ledger: Ledger,
+    book: PriceBook,
+    sources: &[Source],
+) -> Result<CloseKeeper, NotStarted> {
     let clusters = super::connect(config)?;
+    super::build::one_zone(&ledger, config.billing.zone).await?;
     let guard = ledger.acquire().await.context("taking over the right to write the ledger")?;
+    // A restatement is rated from it: what it comes to can be explained only from files that are kept.
+    ledger.put_book(&guard, book.digest, sources).await.context("remembering the price book")?;
     let (supervisor, metrics) = (Supervisor::new(), Telemetry::new().metrics);
     supervisor.listen_for_signals().context("listening for signals")?;
     let shared = Shared { ledger, guard, clock: Clock::wall(), metrics, supervisor };

@@ -25,8 +25,8 @@ pub(super) async fn run(arguments: &Close, config: Config) -> Result<(), Failure
         }
         Holder::Nobody(ledger) => {
             app::refuse_demo(&ledger, &config.ledger.location.to_string()).await?;
-            let (book, _) = config.read_price_book()?;
-            let keeper = app::keeper(&config, ledger.clone(), book).await?;
+            let (book, sources) = config.read_price_book()?;
+            let keeper = app::keeper(&config, ledger.clone(), book, &sources).await?;
             let result = alone(arguments, &keeper).await;
             ledger.close().await;
             result?

@@ -16,7 +16,7 @@ use crate::config::Config;
 
 /// Plans, shows, and writes if that is wanted.
 pub(super) async fn run(arguments: &Restate, config: Config) -> Result<(), Failure> {
-    let (book, _) = config.read_price_book()?;
+    let (book, sources) = config.read_price_book()?;
     let from = ReportSource { config: Some(arguments.config.config.clone()), data: None };
     let stored = Stored::open(&from, Some(&config)).await?;
     let (rerate, demo) = (stored.rerate.clone(), stored.demo);
@@ -39,7 +39,7 @@ pub(super) async fn run(arguments: &Restate, config: Config) -> Result<(), Failu
         Holder::Daemon(why) => by_daemon(&config, arguments.period, plan, &reason).await.context(why)?,
         Holder::Nobody(ledger) => {
             app::refuse_demo(&ledger, &config.ledger.location.to_string()).await?;
-            let keeper = app::keeper(&config, ledger.clone(), book).await?;
+            let keeper = app::keeper(&config, ledger.clone(), book, &sources).await?;
             let order = Order { by: user(), how: ClosedHow::Hand, forced: None };
             let restated = keeper.closer.restate(arguments.period, plan, &reason, order).await;
             let said = match restated.map_err(told) {

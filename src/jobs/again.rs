@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use defray_ledger::{HourEntry, Scope};
-use defray_pricing::time::Hour;
+use defray_pricing::ownership::Timeline;
+use defray_pricing::time::{Hour, HourRange};
 use defray_pricing::usage::{Minutes, UsageHour};
 
-use super::{Cluster, Sampler, halved};
+use super::{Cluster, MeasuredHour, NotMeasured, Sampler, halved};
 
 /// After so many failures in a row that would hit any hour, the others are left for the next run.
 const OUTAGE: u32 = 2;
@@ -21,20 +22,24 @@ impl Sampler {
         hours: &BTreeMap<Hour, HourEntry>,
         mut tell: impl FnMut(Hour, Result<(), String>),
     ) -> anyhow::Result<()> {
-        let timeline = Arc::new(self.shared.ledger.timeline(&Scope::everything()).await?);
-        let recorded = hours.keys().copied().collect();
-        let mut sizes = halved::Sizes::new(&self.shared.ledger, &cluster.name, recorded);
+        let (Some((first, _)), Some((last, _))) = (hours.first_key_value(), hours.last_key_value()) else {
+            return Ok(());
+        };
+        let (ledger, range) = (&self.shared.ledger, HourRange { from: first.previous(), until: last.next() });
+        let timeline = Arc::new(ledger.timeline(&Scope::everything()).await?);
+        let recorded = ledger.recorded_hours(&Scope::everything(), &cluster.name, range).await?;
+        let mut sizes = halved::Sizes::new(ledger, &cluster.name, recorded);
         let mut outages = 0;
         for (hour, known) in hours {
             if self.stop.is_cancelled() {
                 return Ok(());
             }
             let result = match self.measure(cluster, *hour, &timeline).await.1? {
-                Ok(measured) => self.believe(cluster, measured, &timeline, &mut sizes).await?,
+                Ok(measured) => self.better(cluster, measured, known, &timeline, &mut sizes).await?,
                 Err(failure) => Err(failure),
             };
             match result {
-                Ok(measured) if knows_less(&measured.usage, known) => {
+                Ok(None) => {
                     outages = 0;
                     tracing::warn!(
                         cluster.name = %cluster.name,
@@ -43,8 +48,9 @@ impl Sampler {
                     );
                     tell(*hour, Ok(()));
                 }
-                Ok(measured) => {
+                Ok(Some(measured)) => {
                     outages = 0;
+                    sizes.recorded(&measured.usage);
                     self.record(cluster, measured).await?;
                     tell(*hour, Ok(()));
                 }
@@ -58,6 +64,26 @@ impl Sampler {
             }
         }
         Ok(())
+    }
+
+    /// What takes the place of an hour's current revision; nothing where that knew more, be it of minutes or of nodes.
+    async fn better(
+        &self,
+        cluster: &Cluster,
+        measured: MeasuredHour,
+        known: &HourEntry,
+        timeline: &Timeline,
+        sizes: &mut halved::Sizes<'_>,
+    ) -> anyhow::Result<Result<Option<MeasuredHour>, NotMeasured>> {
+        if knows_less(&measured.usage, known) {
+            return Ok(Ok(None));
+        }
+        let Some(is_halved) = sizes.halved(&measured.usage).await? else {
+            // Of its nodes nothing was known: it is held against the hour before it, as a new one is.
+            return Ok(self.believe(cluster, measured, timeline, sizes).await?.map(Some));
+        };
+        let is_accepted = cluster.accepted.contains(&measured.usage.hour);
+        Ok(Ok((!is_halved || is_accepted).then_some(measured)))
     }
 }
 

@@ -1,12 +1,14 @@
 //! Watches the files of the price book. A wrong book never takes the place of a good one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use defray_ledger::Scope;
 use defray_pricing::book::{PriceBook, Problem, Seen, Source};
+use defray_pricing::names::ClusterName;
+use defray_pricing::ownership::{OwnershipIndex, TenancyRules, Timeline};
 use defray_pricing::time::{Hour, HourRange};
 use tokio::sync::watch;
 
@@ -23,6 +25,9 @@ const PLACES: usize = 3;
 
 /// The book as its files are now.
 pub type ReadBook = dyn Fn() -> Result<(PriceBook, Vec<Source>), Vec<Problem>> + Send + Sync;
+
+/// Which clusters were measured in which hours.
+type Measured = BTreeMap<Hour, BTreeSet<ClusterName>>;
 
 /// Keeps the price book in force.
 #[derive(Clone)]
@@ -89,30 +94,62 @@ impl BookKeeper {
         if let Some(problem) = book.other_currency(before.currency) {
             return Ok(vec![problem]);
         }
-        let (seen, from) = self.seen().await.context("looking for what exists and needs a price")?;
-        let Some(from) = from else { return Ok(Vec::new()) };
-        let unpriced = |book: &PriceBook| book.unpriced_from(&seen, from);
+        let seen = self.seen().await.context("looking for what exists and needs a price")?;
+        let Some((seen, from)) = seen else { return Ok(Vec::new()) };
+        let unpriced = |book: &PriceBook| unpriced(book, &seen, from);
         // What the book in force does not price either is no reason to refuse what else the other one mends.
         let known: BTreeSet<String> = unpriced(before).into_iter().map(|problem| problem.message).collect();
         Ok(unpriced(book).into_iter().filter(|problem| !known.contains(&problem.message)).collect())
     }
 
-    /// What was used in the last recorded day of each cluster, and from when that is.
-    async fn seen(&self) -> anyhow::Result<(Seen, Option<Hour>)> {
+    /// What was there in the last recorded day, and the last hour of it. A cluster that has no hour in it is gone
+    /// for all that is known here, and its prices may go too.
+    async fn seen(&self) -> anyhow::Result<Option<(Seen, Hour)>> {
         let (ledger, everything) = (&self.shared.ledger, Scope::everything());
-        let (mut seen, mut latest) = (Seen::default(), None);
-        for cluster in ledger.clusters(&everything).await? {
-            let Some(range) = ledger.recorded_range(&everything, &cluster).await? else { continue };
-            let from = Hour::from_index(range.until.index().saturating_sub(LOOK_BACK)).max(range.from);
-            for usage in ledger.usage(&everything, HourRange { from, until: range.until }).await? {
-                if usage.cluster == cluster {
-                    seen.add_usage(&usage);
-                }
-            }
-            latest = latest.max(Some(range.until.previous()));
+        let Some((_, latest)) = ledger.latest_hour(&everything).await? else { return Ok(None) };
+        let until = latest.next();
+        let range = HourRange { from: Hour::from_index(until.index().saturating_sub(LOOK_BACK)), until };
+        let (mut seen, mut measured) = (Seen::default(), Measured::new());
+        for usage in ledger.usage(&everything, range).await? {
+            seen.add_usage(&usage);
+            measured.entry(usage.hour).or_default().insert(usage.cluster);
         }
-        Ok((seen, latest))
+        let timeline = ledger.timeline(&everything).await?;
+        let owned = move || with_owned(seen, &timeline, &measured);
+        Ok(Some((self.shared.supervisor.blocking("look for what is owned", owned).await?, latest)))
     }
+}
+
+/// Adds the services and the dedicated pools of the clusters in the hours that were measured. What they are, resources
+/// and nodes alone say; the rules of tenancy say whose, which no price asks for.
+fn with_owned(mut seen: Seen, timeline: &Timeline, measured: &Measured) -> Seen {
+    let rules = TenancyRules::default();
+    let index = OwnershipIndex::new(timeline, &rules);
+    for (hour, clusters) in measured {
+        let mut owners = index.at(*hour);
+        owners.tenants.retain(|(cluster, _), _| clusters.contains(cluster));
+        owners.dedicated.retain(|(cluster, _), _| clusters.contains(cluster));
+        owners.namespaces.clear();
+        seen.add_owners(&owners);
+    }
+    seen
+}
+
+/// What exists and has no price in a book from an hour on. What is charged all the same, if perhaps not as it is
+/// meant, keeps no book out.
+fn unpriced(book: &PriceBook, seen: &Seen, from: Hour) -> Vec<Problem> {
+    // An hour of each edition is enough, for all of them are held against the same.
+    let hours: BTreeSet<Hour> =
+        book.editions.iter().map(|edition| edition.effective_from.max(from)).collect();
+    let charged: BTreeSet<Problem> = hours
+        .into_iter()
+        .flat_map(|hour| book.check(seen, HourRange { from: hour, until: hour.next() }))
+        .filter(|misfit| !misfit.blocks_close)
+        .map(|misfit| misfit.problem)
+        .collect();
+    let mut unpriced = book.unpriced_from(seen, from);
+    unpriced.retain(|problem| !charged.contains(problem));
+    unpriced
 }
 
 /// First in short, for who may not see what the files say; then every problem.

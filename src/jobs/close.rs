@@ -40,18 +40,18 @@ impl CloseKeeper {
         let periods = self.shared.ledger.periods(&Scope::everything(), zone).await?;
         let open = periods.iter().filter(|entry| entry.state == PeriodState::Open && entry.inputs.is_some());
         let asked = self.closer.again.asked();
-        let (mut closed, mut waiting) = (Vec::new(), Vec::new());
+        let (mut closed, mut waiting, mut failed) = (Vec::new(), Vec::new(), Vec::new());
         for period in open.map(|entry| entry.period) {
             let is_due = self.is_due(period);
             if !self.is_over(period) || !(is_due || asked.contains(&period)) {
                 continue;
             }
-            self.measure_again(period).await.with_context(|| format!("measuring {period} again"))?;
-            if is_due {
-                match self.close(period).await? {
-                    obstacles if obstacles.is_empty() => closed.push(period.to_string()),
-                    obstacles => waiting.push((period, obstacles)),
-                }
+            match self.look_at(period, is_due).await {
+                Ok(None) => {}
+                Ok(Some(obstacles)) if obstacles.is_empty() => closed.push(period.to_string()),
+                Ok(Some(obstacles)) => waiting.push((period, obstacles)),
+                // The other months are closed all the same.
+                Err(error) => failed.push(format!("{error:#}")),
             }
         }
         let obstacles = waiting.iter().map(|(_, obstacles)| obstacles.len()).sum::<usize>();
@@ -60,7 +60,14 @@ impl CloseKeeper {
         if !closed.is_empty() {
             self.closed.ring();
         }
+        anyhow::ensure!(failed.is_empty(), "{}; closed: {}", failed.join("; "), listed(&closed));
         Ok(format!("closed: {}; due and not closed: {}", listed(&closed), waiting.len()))
+    }
+
+    /// Measures a month again and closes it if it is due: what was in the way then, nothing if it is closed.
+    async fn look_at(&self, period: Period, is_due: bool) -> anyhow::Result<Option<Vec<Obstacle>>> {
+        self.measure_again(period).await.with_context(|| format!("measuring {period} again"))?;
+        if is_due { self.close(period).await.map(Some) } else { Ok(None) }
     }
 
     /// Measures once more what has to be before a period is closed, as far as it was not yet.

@@ -93,6 +93,13 @@ impl<'a> Sizes<'a> {
         }))
     }
 
+    /// Whether an hour that is measured again has fewer than half of the nodes that it was recorded with; none where
+    /// it was recorded with nothing told of nodes.
+    pub(super) async fn halved(&mut self, usage: &UsageHour) -> Result<Option<bool>, LedgerError> {
+        let (before, now) = (self.of(usage.hour).await?, Nodes::told(usage));
+        Ok(before.map(|before| now.is_some_and(|now| now.is_less_than_half_of(before))))
+    }
+
     async fn of(&mut self, hour: Hour) -> Result<Option<Nodes>, LedgerError> {
         if let Some(known) = self.known.get(&hour) {
             return Ok(*known);

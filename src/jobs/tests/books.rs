@@ -4,6 +4,8 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 
+use defray_ledger::RecordedHour;
+
 use super::*;
 use crate::config::read_sources;
 
@@ -49,6 +51,11 @@ impl Site {
 
     fn write(&self, name: &str, text: &str) {
         fs::write(self.path(name), text).unwrap();
+    }
+
+    async fn record(&self, usage: UsageHour) {
+        let (shared, measured_at) = (&self.bench.shared, self.bench.shared.clock.now());
+        shared.ledger.record(&shared.guard, vec![RecordedHour { usage, measured_at }]).await.unwrap();
     }
 
     fn version(&self) -> String {
@@ -191,6 +198,70 @@ async fn a_book_is_refused_only_for_prices_that_it_takes_away() {
     site.write("prices.yaml", &without.replace("\"1\"", "\"2\""));
     site.bench.keeper.run().await.unwrap();
     assert_eq!(site.version(), "2");
+    site.bench.close().await;
+}
+
+/// A day after its last hour nothing of a cluster keeps its prices from being removed.
+#[tokio::test]
+async fn the_prices_of_a_cluster_that_is_gone_may_go() {
+    let site = Site::start().await;
+    let old = "pools: [{pool: old, model: cost, node_hour: 1, weights: {cpu: 1, memory: 1}}, ";
+    let (both, without) = (PRICES.replace("pools: [", old), PRICES.replace("\"1\"", "\"2\""));
+    // The last recorded hour of all is 2026-10-01T00:00:00Z.
+    for (last, goes) in [("2026-09-30T00:00:00Z", true), ("2026-09-30T01:00:00Z", false)] {
+        site.write("prices.yaml", &both);
+        site.bench.keeper.run().await.unwrap();
+        let mut usage = usage(hour(last));
+        usage.cluster = ClusterName::from("gone");
+        usage.nodes[0].class.pool = Pool::from("old");
+        usage.compute[0].class.pool = Pool::from("old");
+        site.record(usage).await;
+        site.write("prices.yaml", &without);
+        if goes {
+            site.bench.keeper.run().await.unwrap();
+            assert_eq!(site.version(), "2");
+        } else {
+            site.refuses("in the cluster `gone` have no price").await;
+        }
+    }
+    site.bench.close().await;
+}
+
+#[tokio::test]
+async fn what_tenants_have_switched_on_and_their_own_pools_keep_their_prices() {
+    let site = Site::start().await;
+    let mut seen = observation();
+    seen.tenants.as_mut().unwrap()[0].1.services = ["vault".into()].into();
+    let mut own = node(0);
+    own.1.dedicated_to = Some("a".to_owned());
+    seen.nodes = Some(vec![own]);
+    let (shared, at) = (&site.bench.shared, "2026-10-01T01:06:00Z".parse().unwrap());
+    shared.ledger.observe(&shared.guard, &ClusterName::from("c"), at, &seen).await.unwrap();
+    site.record(usage(hour("2026-10-01T01:00:00Z"))).await;
+
+    site.write("fees.yaml", &FEES.replace("vault", "backup"));
+    site.refuses("the service `vault` has no price").await;
+    site.recovers().await;
+    let rate = "model: rate, cpu_core_hour: 1, memory_gib_hour: 1, basis: max}]";
+    let cost = "model: cost, node_hour: \"0.20\", weights: {cpu: 1, memory: 1}}]";
+    site.write("prices.yaml", &PRICES.replace(cost, rate));
+    site.refuses("the pool `default` in the cluster `c` is dedicated, but its nodes have no price").await;
+    site.recovers().await;
+    site.bench.close().await;
+}
+
+/// GPUs without a weight are paid for by the pool all the same: that may be meant, and blocks no close.
+#[tokio::test]
+async fn what_is_odd_and_charged_keeps_no_book_out() {
+    let site = Site::start().await;
+    let mut usage = usage(hour("2026-10-01T01:00:00Z"));
+    usage.compute[0].gpu_request.insert("nvidia.com/gpu".to_owned(), Quantity::from_micros(1_000_000));
+    site.record(usage).await;
+    site.write("prices.yaml", &PRICES.replace("memory: 1}", "memory: 1, gpu: {nvidia.com/gpu: 1}}"));
+    site.bench.keeper.run().await.unwrap();
+    site.write("prices.yaml", &PRICES.replace("\"1\"", "\"2\""));
+    site.bench.keeper.run().await.unwrap();
+    assert_eq!((site.version().as_str(), site.problems()), ("2", 0));
     site.bench.close().await;
 }
 

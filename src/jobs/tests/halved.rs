@@ -70,3 +70,27 @@ async fn a_person_can_accept_it_and_those_that_follow_are_like_it() {
     assert_eq!(bench.recorded().await, hours("2026-10-01T00:00:00Z", "2026-10-01T03:00:00Z"));
     bench.close().await;
 }
+
+#[tokio::test]
+async fn measured_again_an_hour_is_held_against_the_nodes_it_was_recorded_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = Arc::new(World::default());
+    let mut bench = four_nodes(folder.path(), &world).await;
+    let first = hour("2026-10-01T00:00:00Z");
+    let range = HourRange { from: first, until: first.next() };
+    for (told, is_accepted, revision) in [(1, false, 1), (3, false, 2), (1, false, 2), (1, true, 3)] {
+        world.nodes_told.store(told, Ordering::SeqCst);
+        if is_accepted {
+            bench.sampler.clusters[0].accepted.insert(first);
+        }
+        let (ledger, cluster) = (&bench.shared.ledger, &bench.sampler.clusters[0]);
+        let entries = ledger.hours(&Scope::everything(), &cluster.name, range).await.unwrap();
+        let entries = entries.into_iter().map(|entry| (entry.hour, entry)).collect();
+        let mut answers = Vec::new();
+        bench.sampler.again(cluster, &entries, |hour, result| answers.push((hour, result))).await.unwrap();
+        assert!(matches!(answers.as_slice(), [(_, Ok(()))]), "it stands, as it was or as it is: {answers:?}");
+        let entries = ledger.hours(&Scope::everything(), &cluster.name, range).await.unwrap();
+        assert_eq!(entries[0].revision, revision, "{told} nodes");
+    }
+    bench.close().await;
+}
